@@ -1,0 +1,302 @@
+"""Which rows and stimuli a result has seen, and whether a scored row is among them.
+
+Every row of data has *tokens*: 64-bit names of the sample itself, its stimulus (by source item and
+by content, so that neither a second name nor a crop hides it), its category, run, session and
+subject. A *contact* is the set of tokens that a step saw, per fold:
+
+label          stimuli, features or scores of the rows were used: scoring such a row raises
+transductive   their responses (or their features) were used alone, unsupervised: allowed when the
+               pipeline file names it, and printed
+unknown        an imported model that does not say what it was trained on: printed
+
+Mixing without a fold (z-scoring within a run, noise normalisation over all trials) is kept as
+*peers*: groups of rows that have seen each other. A fit on some rows then inherits their peers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from neurodecode.core.digests import make_tokens
+from neurodecode.core.errors import LeakageError
+from neurodecode.core.tables import Table
+
+ContactKind = Literal["label", "transductive", "unknown"]
+Tokens = Mapping[str, np.ndarray]
+
+EVERY_FOLD = -1
+LEVELS = ("sample", "stimulus", "category", "run", "session", "subject")
+
+
+@dataclass(frozen=True, eq=False)
+class Contact:
+    """What one step saw.
+
+    Parameters
+    ----------
+    step : str
+        Name of the step in its pipeline file.
+    kind : {"label", "transductive", "unknown"}
+    reason : str or None
+        The file's own words where it names or allows the contact.
+    tokens : mapping of level to sorted unique array of uint64
+    """
+
+    step: str
+    kind: ContactKind
+    reason: str | None
+    tokens: Tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Peers:
+    """Groups of rows that have seen each other in one step.
+
+    Parameters
+    ----------
+    step, kind, reason
+        As in Contact.
+    groups : array of int, shape (n_rows,)
+    members : mapping of level to (tokens, group of each token)
+    """
+
+    step: str
+    kind: ContactKind
+    reason: str | None
+    groups: np.ndarray
+    members: Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+    def to_contact(self, groups: np.ndarray) -> Contact:
+        """Return what the rows of these groups have seen."""
+        tokens = {
+            level: np.unique(values[np.isin(owner, groups)])
+            for level, (values, owner) in self.members.items()
+        }
+        return Contact(self.step, self.kind, self.reason, tokens)
+
+
+@dataclass(frozen=True, eq=False)
+class Lineage:
+    """What an artifact has seen.
+
+    Parameters
+    ----------
+    seen : mapping of fold to contacts
+        Key ``EVERY_FOLD`` holds what every fold has seen.
+    peers : sequence of Peers
+        Along the artifact's own rows.
+    split : str or None
+        Digest of the split whose folds ``seen`` counts.
+    unit : str or None
+        That split's unit of independence.
+    """
+
+    seen: Mapping[int, tuple[Contact, ...]] = field(default_factory=dict)
+    peers: tuple[Peers, ...] = ()
+    split: str | None = None
+    unit: str | None = None
+
+    def contacts(self, fold: int | None = None) -> tuple[Contact, ...]:
+        """Return what one fold has seen, or with None what any fold has."""
+        if fold is None:
+            return merge_contacts(c for contacts in self.seen.values() for c in contacts)
+        return merge_contacts((*self.seen.get(EVERY_FOLD, ()), *self.seen.get(fold, ())))
+
+    def take(self, rows: Any) -> Lineage:
+        """Return the lineage of some of the rows."""
+        return replace(self, peers=tuple(replace(p, groups=p.groups[rows]) for p in self.peers))
+
+
+def make_row_tokens(table: Table, where: str = "") -> dict[str, np.ndarray]:
+    """Return the tokens of each row, by level; a level may have several tokens a row.
+
+    Parameters
+    ----------
+    table : Table
+        A sample table (``sample_id``, ``subject``, ``session``, ``run``, ``stimulus_id``, …) or an
+        item table (``id``, ``source``, ``digest``, ``category``).
+
+    Returns
+    -------
+    tokens : mapping of level to array of uint64, shape (n_rows, n_tokens_of_a_row)
+    """
+    found: dict[str, list[np.ndarray]] = {}
+    if "sample_id" in table:
+        found["sample"] = [make_tokens(table["sample_id"], "sample")]
+    stimulus = [
+        make_tokens(table[column], prefix)
+        for column, prefix in (("source", "source"), ("digest", "content"))
+        if column in table and (table[column] != "").all()
+    ]
+    if not stimulus:
+        for column in ("stimulus_id", "id"):
+            if column in table:
+                stimulus = [make_tokens(table[column], "source")]
+                break
+    if stimulus:
+        found["stimulus"] = stimulus
+    if "category" in table:
+        found["category"] = [make_tokens(table["category"], "category")]
+    place: list[np.ndarray] = []
+    for level in ("subject", "session", "run"):
+        if level in table:
+            place.append(table[level].astype(str))
+            names = ["/".join(parts) for parts in zip(*place, strict=True)]
+            found[level] = [make_tokens(names, level)]
+    return {level: np.stack(columns, axis=1) for level, columns in found.items()}
+
+
+def collect_tokens(tokens: Mapping[str, np.ndarray], rows: Any = slice(None)) -> Tokens:
+    """Return the sorted unique tokens of some rows, by level."""
+    return {level: np.unique(values[rows]) for level, values in tokens.items()}
+
+
+def merge_contacts(contacts: Iterable[Contact]) -> tuple[Contact, ...]:
+    """Unite the tokens of contacts of one step and kind."""
+    merged: dict[tuple[str, str, str | None], Contact] = {}
+    for contact in contacts:
+        key = (contact.step, contact.kind, contact.reason)
+        if key in merged:
+            before = merged[key].tokens
+            levels = {**before, **contact.tokens}
+            tokens = {
+                level: np.union1d(
+                    before.get(level, np.zeros(0, np.uint64)),
+                    contact.tokens.get(level, np.zeros(0, np.uint64)),
+                )
+                for level in levels
+            }
+            merged[key] = replace(contact, tokens=tokens)
+        else:
+            merged[key] = contact
+    return tuple(merged[key] for key in sorted(merged, key=str))
+
+
+def mix_rows(
+    lineage: Lineage,
+    tokens: Mapping[str, np.ndarray],
+    groups: np.ndarray,
+    *,
+    step: str,
+    kind: ContactKind,
+    reason: str | None,
+) -> Lineage:
+    """Return the lineage after a step in which the rows of each group saw each other.
+
+    What a row's earlier peers were becomes known to its whole new group.
+
+    Parameters
+    ----------
+    tokens : mapping of level to array, shape (n_rows, n_tokens_of_a_row)
+    groups : array of int, shape (n_rows,)
+    """
+    members = {}
+    for level, values in tokens.items():
+        owners = np.repeat(groups, values.shape[1])
+        pairs = np.unique(np.stack([values.ravel(), owners.astype(np.uint64)]), axis=1)
+        members[level] = (pairs[0], pairs[1].astype(np.int64))
+    earlier = tuple(_widen(peers, groups) for peers in lineage.peers)
+    new = Peers(step, kind, reason, np.asarray(groups, np.int64), members)
+    return replace(lineage, peers=(*earlier, new))
+
+
+def _widen(peers: Peers, groups: np.ndarray) -> Peers:
+    """Re-express earlier peers in new groups: each holds all that its rows had seen."""
+    links = np.unique(np.stack([np.asarray(groups, np.int64), peers.groups]), axis=1)
+    members = {}
+    for level, (values, owner) in peers.members.items():
+        found = [np.zeros((2, 0), np.uint64)]
+        for new in np.unique(links[0]):
+            inside = np.unique(values[np.isin(owner, links[1][links[0] == new])])
+            found.append(np.stack([inside, np.full(len(inside), new, np.uint64)]))
+        pairs = np.concatenate(found, axis=1)
+        members[level] = (pairs[0], pairs[1].astype(np.int64))
+    return replace(peers, groups=np.asarray(groups, np.int64), members=members)
+
+
+def check_scored_rows(
+    lineage: Lineage,
+    table: Table,
+    folds: np.ndarray,
+    *,
+    step: str,
+    levels: Iterable[str],
+    allow_leakage: str | None = None,
+) -> list[str]:
+    """Raise LeakageError if a scored row was seen upstream; return what must be printed.
+
+    Parameters
+    ----------
+    lineage : Lineage
+        Of the predictions or reconstructions that are scored.
+    table : Table, n_rows
+        Their sample or item table.
+    folds : array of int, shape (n_rows,)
+        The fold whose model made each row; -1 where there is none.
+    step : str
+        Name of the scoring step.
+    levels : iterable of str
+        Levels at which a shared token is a contact, the split's unit among them.
+    allow_leakage : str or None
+        The file's reason for going on.
+
+    Returns
+    -------
+    notices : list of str
+        Contacts that the file names or allows, and lineages that are unknown.
+    """
+    tokens = make_row_tokens(table)
+    wanted = [level for level in LEVELS if level in set(levels) and level in tokens]
+    notices: dict[str, None] = {}
+    for fold in np.unique(folds):
+        rows = np.flatnonzero(folds == fold)
+        # A row without a fold was made by no fold's model: whatever any fold saw counts.
+        for contact in lineage.contacts(None if fold == EVERY_FOLD else int(fold)):
+            if contact.kind == "unknown":
+                text = f"'{contact.step}' uses a model whose training data are unknown"
+                notices[f"unknown lineage: {text} ({contact.reason})."] = None
+                continue
+            for level in wanted:
+                seen = contact.tokens.get(level, np.zeros(0, np.uint64))
+                touched = np.isin(tokens[level][rows], seen).any(axis=1)
+                if not touched.any():
+                    continue
+                text = _describe(contact, level, int(touched.sum()), len(rows), int(fold))
+                if contact.reason is not None:
+                    notices[f"{contact.kind} contact, named by the file: {text} "
+                            f"Reason given: {contact.reason}"] = None
+                elif allow_leakage is not None:
+                    notices[f"LEAKAGE, allowed by the file: {text} "
+                            f"Reason given: {allow_leakage}"] = None
+                else:
+                    raise LeakageError(_word_refusal(step, contact, text))
+                break
+    return list(notices)
+
+
+def _describe(contact: Contact, level: str, n_touched: int, n_rows: int, fold: int) -> str:
+    where = f" of fold {fold}" if fold != EVERY_FOLD else ""
+    return (
+        f"step '{contact.step}' has seen the {level} of {n_touched} of the {n_rows} "
+        f"test rows{where}."
+    )
+
+
+def _word_refusal(step: str, contact: Contact, text: str) -> str:
+    if contact.kind == "transductive":
+        mend = (
+            "It used them without labels (transductive). Fit that step on the training part "
+            f"(give it the split), or name it: allow_transductive: \"why\" in step "
+            f"'{contact.step}'."
+        )
+    else:
+        mend = (
+            f"Give '{contact.step}' the split, so that it sees training rows only, or split by a "
+            "coarser unit. To go on all the same, with a red note on every figure: "
+            f"allow_leakage: \"why\" in step '{contact.step}' or '{step}'."
+        )
+    return f"{step}: {text} {mend}"

@@ -1,0 +1,294 @@
+"""The contract that every stage keeps, and the registry that finds a stage by its address.
+
+A stage is a frozen record of settings with one verb, ``run(inputs...)``. The annotations of
+``run`` are its contract: which artifacts go in, which come out. Its address is its place:
+``encoding.ridge`` is ``neurodecode/encoding/ridge.py``, class ``Ridge``. Stages elsewhere are
+named ``package.module:Class`` or through the entry-point group ``neurodecode.stages``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
+
+from neurodecode.core.artifacts import Array, Artifact
+from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.errors import UserError
+from neurodecode.core.lineage import ContactKind
+
+STAGE_FOLDERS = (
+    "datasets", "preprocessing", "features", "alignment", "encoding", "decoding",
+    "reconstruction", "interpretation", "evaluation", "plotting",
+)  # fmt: skip
+PACKAGE = Path(__file__).resolve().parent.parent
+
+Sight = Literal["row", "run", "training", "all"]
+
+
+class Execution(BaseModel):
+    """How a step is executed: recorded with the result, but no part of its key.
+
+    Parameters
+    ----------
+    device : str
+        "cpu", "cuda", "cuda:1", "mps", or "auto" for the best there is.
+    threads : int
+        Threads of BLAS and torch. Part of the plan, so that any number of workers gives the same
+        bytes.
+    batch_size : int or None
+        None lets the stage choose.
+    memory_gb, hours : float or None
+        What a cluster is asked for.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    device: str = "auto"
+    threads: PositiveInt | None = None
+    batch_size: PositiveInt | None = None
+    memory_gb: PositiveFloat | None = None
+    hours: PositiveFloat | None = None
+
+
+class Stage(BaseModel):
+    """Base of all stages.
+
+    A subclass sets ``stage`` (its address), declares its settings as typed fields, and defines
+    ``run``. What it declares about the rows it looks at is what the leakage check believes, and
+    the contract test tries it out:
+
+    sees()      for each input, whose rows one output row depends on: "row" (its own), "run"
+                (those of its run), "training" (training rows of the fold; the stage takes a
+                ``split``), "all". An input that is not named counts as "all".
+    contact     "label", or "transductive" where only one side of the data is looked at, without
+                supervision.
+    scores      True for stages that compare predictions with the truth.
+
+    A stage whose work comes in pieces that are worth keeping overrides ``blocks``, ``run_block``
+    and ``assemble``; each finished block is stored, and a killed run resumes at its block.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    stage: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    threads: ClassVar[int] = 1  # unless the step's execution block says otherwise
+    contact: ClassVar[ContactKind] = "label"
+    scores: ClassVar[bool] = False
+    example: ClassVar[Mapping[str, Any]] = {}  # settings without a default, for the contract test
+
+    execution: Execution = Execution()
+
+    def sees(self) -> Mapping[str, Sight]:
+        """Return, for each input, whose rows one output row depends on."""
+        return {}
+
+    def sources(self) -> Sequence[Path]:
+        """Return the raw files that the stage reads; their content is part of the key."""
+        return ()
+
+    def weights(self) -> Mapping[str, str]:
+        """Return revisions or digests of pretrained weights; part of the key."""
+        return {}
+
+    def blocks(self, **inputs: Any) -> Sequence[str]:
+        """Return the names of the pieces the work is done in; none for a stage done in one go."""
+        return ()
+
+    def run_block(self, block: str, **inputs: Any) -> Mapping[str, np.ndarray]:
+        """Return the arrays of one piece."""
+        raise TypeError(f"{self.stage} names blocks but does not define run_block.")
+
+    def assemble(self, parts: Mapping[str, Mapping[str, Array]], **inputs: Any) -> Any:
+        """Return the artifact made of all pieces."""
+        raise TypeError(f"{self.stage} names blocks but does not define assemble.")
+
+    def run_in_blocks(self, **inputs: Any) -> Any:
+        """Do all the pieces here and now; what ``run`` of a block-wise stage returns."""
+        given = {name: value for name, value in inputs.items() if value is not None}
+        parts = {block: self.run_block(block, **given) for block in self.blocks(**given)}
+        return self.assemble(parts, **given)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that are part of the key, as JSON values."""
+        return self.model_dump(mode="json", exclude={"execution"})
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One input of a stage: the artifact it takes, whether it may be left out, and how many.
+
+    ``many`` is "one", "list" (any number of steps) or "dict" (branches of a gathered step).
+    """
+
+    artifact: type[Artifact]
+    optional: bool
+    many: Literal["one", "list", "dict"]
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """One output of a stage: its artifact, and whether it may be absent."""
+
+    artifact: type[Artifact]
+    optional: bool = False
+
+
+@cache
+def read_inputs(stage: type[Stage]) -> dict[str, InputSpec]:
+    """Return the inputs that ``run`` declares."""
+    hints = typing.get_type_hints(stage.run)  # type: ignore[attr-defined]
+    parameters = list(inspect.signature(stage.run).parameters.values())[1:]  # type: ignore[attr-defined]
+    return {
+        p.name: _read_input(stage, p.name, hints.get(p.name), p.default is not p.empty)
+        for p in parameters
+    }
+
+
+def _read_input(stage: type[Stage], name: str, hint: Any, optional: bool) -> InputSpec:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        options = [a for a in typing.get_args(hint) if a is not type(None)]
+        optional = True
+        hint = options[0] if len(options) == 1 else Artifact
+    many: Literal["one", "list", "dict"] = "one"
+    origin = typing.get_origin(hint)
+    if origin in (list, Sequence):
+        many, hint = "list", typing.get_args(hint)[0]
+    elif origin in (dict, Mapping):
+        many, hint = "dict", typing.get_args(hint)[1]
+    if not (inspect.isclass(hint) and issubclass(hint, Artifact)):
+        raise TypeError(
+            f"{stage.__module__}.{stage.__name__}.run: input '{name}' is annotated {hint!r}. "
+            "Annotate it with an artifact (Responses, Features, ...), a list or a dict of one."
+        )
+    return InputSpec(hint, optional, many)
+
+
+@cache
+def read_outputs(stage: type[Stage]) -> dict[str, OutputSpec]:
+    """Return the artifacts that ``run`` declares to return, by name.
+
+    A single artifact goes by its kind ("predictions"); several are annotated as a TypedDict.
+    """
+    hint = typing.get_type_hints(stage.run).get("return")  # type: ignore[attr-defined]
+    if inspect.isclass(hint) and issubclass(hint, Artifact):
+        return {hint.kind(): OutputSpec(hint)}
+    if typing.is_typeddict(hint):
+        required = hint.__required_keys__
+        return {
+            name: OutputSpec(_unwrap(artifact), name not in required)
+            for name, artifact in typing.get_type_hints(hint).items()
+        }
+    raise TypeError(
+        f"{stage.__module__}.{stage.__name__}.run: returns {hint!r}. Annotate it with an artifact, "
+        "or with a TypedDict of artifacts."
+    )
+
+
+def _unwrap(hint: Any) -> type[Artifact]:
+    while typing.get_origin(hint) in (typing.NotRequired, typing.Required):
+        hint = typing.get_args(hint)[0]
+    return hint
+
+
+def find_stage(address: str, folders: Sequence[Path] = ()) -> type[Stage]:
+    """Return the stage class of an address.
+
+    Parameters
+    ----------
+    address : str
+        "folder.name", "package.module:Class", or a name of the entry-point group.
+    folders : sequence of Path
+        Where modules of one's own may lie, such as the folder of the pipeline file.
+
+    Raises
+    ------
+    UserError
+        Nothing is there; the message names the nearest.
+    """
+    if ":" in address:
+        module_name, _, class_name = address.partition(":")
+        return _import_class(address, module_name, class_name, folders)
+    folder, _, name = address.rpartition(".")
+    if folder in STAGE_FOLDERS and (PACKAGE / folder / f"{name}.py").is_file():
+        return _import_class(address, f"neurodecode.{address}", name_class(name), ())
+    for entry in _entry_points():
+        if entry.name == address:
+            module_name, _, class_name = entry.value.partition(":")
+            return _import_class(address, module_name, class_name, ())
+    known = list_stages()
+    inside = [s for s in known if s.startswith(f"{folder}.")] or known
+    raise UserError(
+        f"Unknown stage '{address}'.{name_nearest(address, known)} Known"
+        f"{f' in {folder}' if inside is not known else ''}: {list_names(inside)}. "
+        "A stage of your own is named package.module:Class."
+    )
+
+
+def name_class(name: str) -> str:
+    """Return the class name that belongs to a file name.
+
+    Examples
+    --------
+    >>> name_class("open_clip"), name_class("digit69")
+    ('OpenClip', 'Digit69')
+    """
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def _import_class(
+    address: str, module_name: str, class_name: str, folders: Sequence[Path]
+) -> type[Stage]:
+    before = list(sys.path)
+    sys.path[:0] = [str(folder) for folder in folders]
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name not in (module_name, module_name.split(".")[0]):
+            raise
+        places = ", ".join(str(f) for f in folders) or "the Python path"
+        raise UserError(
+            f"stage '{address}': no module '{module_name}' in {places}. Put the file there, or "
+            "install its package."
+        ) from error
+    finally:
+        sys.path[:] = before
+    found = getattr(module, class_name, None)
+    if not (inspect.isclass(found) and issubclass(found, Stage)):
+        stages = [n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, Stage)]
+        raise UserError(
+            f"stage '{address}': {module_name} has no stage class '{class_name}'."
+            f"{name_nearest(class_name, stages)} It has: {list_names(stages)}."
+        )
+    return found
+
+
+@cache
+def list_stages() -> tuple[str, ...]:
+    """Return the addresses of all stages in the package, without importing them."""
+    found = []
+    for folder in STAGE_FOLDERS:
+        for path in sorted((PACKAGE / folder).glob("*.py")):
+            address = f"{folder}.{path.stem}"
+            pattern = rf'^    stage: ClassVar\[str\] = "{re.escape(address)}"$'
+            if re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE):
+                found.append(address)
+    return (*found, *(entry.name for entry in _entry_points()))
+
+
+@cache
+def _entry_points() -> tuple[Any, ...]:
+    from importlib.metadata import entry_points  # slow to import, seldom needed
+
+    return tuple(entry_points(group="neurodecode.stages"))
