@@ -74,6 +74,7 @@ class Stage(BaseModel):
     contact     "label", or "transductive" where only one side of the data is looked at, without
                 supervision.
     scores      True for stages that compare predictions with the truth.
+    decodes     True for stages that predict features from responses; controls repeat them.
 
     A stage whose work comes in pieces that are worth keeping overrides ``blocks``, ``run_block``
     and ``assemble``; each finished block is stored, and a killed run resumes at its block.
@@ -86,6 +87,7 @@ class Stage(BaseModel):
     threads: ClassVar[int] = 1  # unless the step's execution block says otherwise
     contact: ClassVar[ContactKind] = "label"
     scores: ClassVar[bool] = False
+    decodes: ClassVar[bool] = False
     example: ClassVar[Mapping[str, Any]] = {}  # settings without a default, for the contract test
 
     execution: Execution = Execution()

@@ -1,0 +1,222 @@
+"""Which steps are fresh, stale, missing or waiting, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from neurodecode.core.digests import digest_json
+from neurodecode.core.errors import UserError
+from neurodecode.core.fingerprint import Memory, digest_code, make_key, make_recipe
+from neurodecode.core.pipeline import CONTEXT_INPUT, Branch, Graph, Instance, Ref
+from neurodecode.core.stage import Stage, read_inputs
+from neurodecode.core.store import Store
+
+State = Literal["fresh", "stale", "missing", "waiting", "blocked"]
+Cards = Mapping[tuple[str, Branch], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """What stands before one instance.
+
+    Parameters
+    ----------
+    instance : Instance
+    state : {"fresh", "stale", "missing", "waiting", "blocked"}
+        "blocked" is a step whose raw files are absent.
+    key : str or None
+        None while it waits for its inputs.
+    reasons : sequence of str
+        Why it is not fresh.
+    card : mapping or None
+        Of the result, if fresh; else of the nearest earlier recipe.
+    """
+
+    instance: Instance
+    state: State
+    key: str | None
+    reasons: tuple[str, ...] = ()
+    card: Mapping[str, Any] | None = None
+    recipe: Mapping[str, Any] | None = None
+
+
+@dataclass
+class Planner:
+    """Tells the state of steps against a store.
+
+    Parameters
+    ----------
+    graph : Graph
+    store : Store
+    memory : Memory
+        Digests of files.
+    """
+
+    graph: Graph
+    store: Store
+    memory: Memory
+    _code: dict[type[Stage], Any] = field(default_factory=dict)
+    _history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def plan(self) -> list[StepPlan]:
+        """Return the plan of every step, in order."""
+        plans: list[StepPlan] = []
+        cards: dict[tuple[str, Branch], Mapping[str, Any]] = {}
+        for instance in self.graph.instances.values():
+            plan = self.plan_step(instance, cards)
+            plans.append(plan)
+            if plan.state == "fresh" and plan.card is not None:
+                cards[instance.id] = plan.card
+        return plans
+
+    def plan_step(self, instance: Instance, cards: Cards, explain: bool = True) -> StepPlan:
+        """Return the plan of one step, given the cards of what is done."""
+        absent = [r for r in instance.refs() if (r.step, r.branch) not in cards]
+        if absent:
+            first = _label(absent[0])
+            more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+            earlier = self.find_nearest(instance, None)[0] if explain else None
+            return StepPlan(instance, "waiting", None, (f"waits for {first}{more}",), earlier)
+        try:
+            recipe = self.make_recipe(instance, cards)
+        except UserError as error:
+            return StepPlan(instance, "blocked", None, (str(error),))
+        key = make_key(recipe)
+        card = self.store.read_card(recipe["stage"], key)
+        if card is not None:
+            return StepPlan(instance, "fresh", key, (), card, recipe)
+        if not explain:
+            return StepPlan(instance, "missing", key, (), None, recipe)
+        nearest, reasons = self.find_nearest(instance, recipe)
+        if nearest is None:
+            return StepPlan(instance, "missing", key, ("never computed",), None, recipe)
+        return StepPlan(instance, "stale", key, tuple(reasons), nearest, recipe)
+
+    def make_recipe(self, instance: Instance, cards: Cards) -> dict[str, Any]:
+        """Return what decides the step's result."""
+        inputs = {
+            name: _describe_input(value, cards)
+            for name, value in instance.inputs.items()
+            if value is not None
+        }
+        context = None
+        if CONTEXT_INPUT in read_inputs(type(instance.stage)):
+            context = digest_json(describe_graph(self.graph, instance))
+        stage = type(instance.stage)
+        if stage not in self._code:
+            self._code[stage] = digest_code(stage, self.memory)
+        return make_recipe(instance.address, instance.stage, inputs, self.memory, self._code[stage], context)
+
+    def find_nearest(
+        self, instance: Instance, recipe: Mapping[str, Any] | None
+    ) -> tuple[dict[str, Any] | None, list[str]]:
+        """Return the earlier result most like a recipe, and the differences.
+
+        One of the same step, branch and pipeline comes first, then the fewest differences, then
+        the newest.
+        """
+        address = instance.address
+        if address not in self._history:
+            self._history[address] = list(self.store.iterate_cards(address))
+        best: tuple[tuple[int, int], dict[str, Any], list[str]] | None = None
+        for card in self._history[address]:
+            if card.get("step") != instance.name or card.get("pipeline") != self.graph.name:
+                continue
+            reasons = list_differences(card, recipe) if recipe is not None else []
+            elsewhere = int(card.get("branch") != dict(instance.branch))
+            rank = (elsewhere, len(reasons))
+            if best is None or rank < best[0]:
+                best = (rank, card, reasons)
+        return (best[1], best[2]) if best else (None, [])
+
+
+def list_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return what changed between two recipes, a line each."""
+    found = [
+        f"setting {name}: {before!r} → {after!r}"
+        for name, before, after in _compare(old.get("settings", {}), new["settings"])
+    ]
+    found += [
+        f"code: {name} " + ("changed" if before and after else "new" if after else "gone")
+        for name, before, after in _compare(old.get("code", {}), new["code"])
+    ]
+    found += [
+        _word_input(name, before, after)
+        for name, before, after in _compare(old.get("inputs", {}), new["inputs"])
+    ]
+    found += [
+        f"raw file {name}: " + ("content changed" if before and after else "new" if after else "gone")
+        for name, before, after in _compare(old.get("source_files", {}), new["source_files"])
+        if old.get("sources") != new["sources"]
+    ]
+    found += [
+        f"library {name}: {before} → {after}"
+        for name, before, after in _compare(old.get("distributions", {}), new["distributions"])
+    ]
+    found += [
+        f"weights {name}: {before} → {after}"
+        for name, before, after in _compare(old.get("weights", {}), new["weights"])
+    ]
+    for name, words in (("version", "stage version"), ("core", "core schema")):
+        if old.get(name) != new[name]:
+            found.append(f"{words}: {old.get(name)} → {new[name]}")
+    if old.get("context") != new.get("context"):
+        found.append("the pipeline that it describes changed")
+    return found
+
+
+def describe_graph(graph: Graph, instance: Instance | None = None) -> dict[str, Any]:
+    """Return what a report says of its pipeline, times and versions left out."""
+    ids = graph.find_upstream([instance.id]) if instance is not None else set(graph.instances)
+    return {
+        "title": graph.title,
+        "source": graph.source,
+        "description": graph.description,
+        "seed": graph.seed,
+        "steps": [
+            [i.label, i.address, i.stage.settings()]
+            for key, i in graph.instances.items()
+            if key in ids
+        ],
+    }
+
+
+def describe_output(ref: Ref, cards: Cards) -> dict[str, str]:
+    """Return the digests of one output."""
+    card = cards[(ref.step, ref.branch)]
+    outputs = card["outputs"]
+    if ref.output not in outputs:
+        raise UserError(
+            f"{ref.step}: its output '{ref.output}' was not made with these settings. It made: "
+            f"{', '.join(outputs)}."
+        )
+    return {"digest": outputs[ref.output]["digest"], "lineage": outputs[ref.output]["lineage"]}
+
+
+def _describe_input(value: Any, cards: Cards) -> Any:
+    if isinstance(value, Ref):
+        return describe_output(value, cards)
+    if isinstance(value, Mapping):
+        return {label: describe_output(ref, cards) for label, ref in value.items()}
+    return [describe_output(ref, cards) for ref in value]
+
+
+def _compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            yield name, old.get(name), new.get(name)
+
+
+def _word_input(name: str, before: Any, after: Any) -> str:
+    if before is None or after is None:
+        return f"input {name}: {'new' if after else 'gone'}"
+    if isinstance(before, dict) and "digest" in before and before["digest"] == after.get("digest"):
+        return f"input {name}: same content, other lineage"
+    return f"input {name}: content changed"
+
+
+def _label(ref: Ref) -> str:
+    inside = ", ".join(f"{k}={v}" for k, v in ref.branch)
+    return f"{ref.step}[{inside}]" if inside else ref.step

@@ -1,0 +1,45 @@
+"""The pipelines and small data that come with the package, in a checkout and in a wheel alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.errors import UserError
+from neurodecode.core.stage import PACKAGE
+
+
+def find_resource(name: str) -> Path | None:
+    """Return the path of a file under pipelines/ or data/, or None."""
+    for root in (PACKAGE / "_resources", PACKAGE.parent):
+        if (root / name).is_file():
+            return root / name
+    return None
+
+
+def list_pipelines() -> dict[str, Path]:
+    """Return the pipeline files that come with the package, and those of the working folder."""
+    found: dict[str, Path] = {}
+    for root in (PACKAGE / "_resources", PACKAGE.parent, Path.cwd()):
+        for path in sorted((root / "pipelines").glob("*.yaml")):
+            found[path.stem] = path
+    return found
+
+
+def find_pipeline(name: str) -> Path:
+    """Return the path of a pipeline, given as a path or by name.
+
+    Raises
+    ------
+    UserError
+        There is none; the message names the nearest.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    known = list_pipelines()
+    if name in known:
+        return known[name]
+    raise UserError(
+        f"no pipeline '{name}': neither a file nor a pipeline that comes with neurodecode."
+        f"{name_nearest(name, known)} Known: {list_names(known)}."
+    )

@@ -1,0 +1,114 @@
+"""Rows of samples joined to features, grouped by what must stay together, and put in predictions.
+
+Joins are by identity: a sample's ``stimulus_id`` is looked up among the features' ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from neurodecode.core.artifacts import Features, Predictions, Split
+from neurodecode.core.checks import find_rows, list_names
+from neurodecode.core.errors import DataError
+from neurodecode.core.tables import Table
+
+
+def find_used_rows(split: Split) -> np.ndarray:
+    """Return the rows that train, validate or test in any fold, ascending."""
+    return np.flatnonzero((np.asarray(split.roles) > 0).any(axis=0))
+
+
+def read_features(features: Features | Predictions, samples: Table, where: str) -> np.ndarray:
+    """Return the features of each sample's stimulus, in memory.
+
+    Parameters
+    ----------
+    features : Features, or Predictions of features
+    samples : Table, n_rows
+    where : str
+        Stage that asks, for messages.
+
+    Returns
+    -------
+    values : array, shape (n_rows, n_features) or (n_rows, n_tokens, n_dims)
+
+    Raises
+    ------
+    DataError
+        A sample without a stimulus, or a stimulus without features.
+    """
+    ids = samples["stimulus_id"].astype(str)
+    blank = np.flatnonzero(ids == "")
+    if len(blank):
+        raise DataError(
+            f"{where}: {len(blank)} of {len(ids)} samples in the split show no stimulus "
+            f"(stimulus_id is '', first at row {blank[0]} of those used). Allowed: samples with a "
+            "stimulus that has features. Leave them out of the split, or give responses per "
+            "stimulus (preprocessing.epochs, preprocessing.single_trial_betas)."
+        )
+    if isinstance(features, Predictions):
+        rows = find_rows(features.items["id"], ids, what="stimulus", where=where)
+        wanted, back = np.unique(rows, return_inverse=True)
+        return np.asarray(features.data[wanted])[back]
+    return features.read_for(ids)
+
+
+def group_samples(samples: Table, unit: str, where: str) -> np.ndarray:
+    """Return which samples must stay on one side when training rows are split again.
+
+    Parameters
+    ----------
+    unit : str
+        A split's unit of independence. "sample" and "stimulus" keep all samples of one item
+        together: those that share a source or a content digest, else a stimulus id. "run",
+        "session" and "subject" keep these together; any other unit is the column of its name.
+
+    Returns
+    -------
+    groups : array of int, shape (n_samples,)
+    """
+    places = ("subject", "session", "run")
+    if unit in places:
+        names = [samples[name].astype(str) for name in places[: places.index(unit) + 1]]
+        return _number(np.array(["/".join(parts) for parts in zip(*names, strict=True)]))
+    if unit not in ("sample", "stimulus"):
+        if unit not in samples:
+            raise DataError(
+                f"{where}: the split keeps each {unit} together, but the samples have no column "
+                f"'{unit}'. Columns: {list_names(list(samples))}. Add it to the sample table, or "
+                "split by another unit."
+            )
+        return _number(samples[unit])
+    named = [c for c in ("source", "digest") if c in samples and (samples[c] != "").all()]
+    if not named:
+        column = "stimulus_id" if "stimulus_id" in samples else "sample_id"
+        return _number(samples[column])
+    columns = [_number(samples[name]) for name in named]
+    groups = columns[0]
+    while True:  # items linked by either column take the smallest number among them
+        before = groups
+        for column in columns:
+            smallest = np.full(column.max(initial=0) + 1, len(samples))
+            np.minimum.at(smallest, column, groups)
+            groups = smallest[column]
+        if np.array_equal(groups, before):
+            return groups
+
+
+def list_predicted_rows(samples: Table, rows: Sequence[np.ndarray]) -> Table:
+    """Return the row table of predictions.
+
+    Parameters
+    ----------
+    rows : sequence of array of int
+        Rows of ``samples`` that each fold predicts.
+    """
+    every = np.concatenate([np.asarray(r, np.int64) for r in rows])
+    folds = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
+    return samples.take(every).with_columns(row=every, fold=folds)
+
+
+def _number(values: np.ndarray) -> np.ndarray:
+    return np.unique(values, return_inverse=True)[1].ravel()

@@ -1,0 +1,440 @@
+"""Executes a plan: in this process, or on local workers.
+
+Steps run as soon as their inputs are done; a failed branch does not stop the others. Workers are
+spawned, never forked; the pieces of block-wise steps are shared out among them. The number of
+workers changes no byte of any result, since threads belong to the plan.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from neurodecode.core.files import remove_strays, write_text
+from neurodecode.core.fingerprint import Memory
+from neurodecode.core.pipeline import CONTEXT_INPUT, Branch, Graph, Instance, Ref
+from neurodecode.core.planner import Planner, StepPlan, describe_graph
+from neurodecode.core.progress import Progress, reporting
+from neurodecode.core.stage import Stage, read_inputs
+from neurodecode.core.store import Store, verify_file
+from neurodecode.core.tasks import Outcome, Source, Task, count_looks, describe_environment, execute
+
+Id = tuple[str, Branch]
+
+
+@dataclass(frozen=True)
+class News:
+    """Something that happened in a run.
+
+    Parameters
+    ----------
+    what : {"fresh", "started", "progress", "done", "failed", "skipped", "damaged"}
+    label : str
+        Of the step.
+    text : str
+    progress : Progress or None
+    seconds : float
+    """
+
+    what: Literal["fresh", "started", "progress", "done", "failed", "skipped", "damaged"]
+    label: str
+    text: str = ""
+    progress: Progress | None = None
+    seconds: float = 0.0
+
+
+@dataclass
+class Summary:
+    """How a run ended.
+
+    Parameters
+    ----------
+    cards : mapping of instance to card
+        Of everything that is done.
+    computed, fresh : list of instance
+    failed : mapping of instance to Outcome
+    skipped : mapping of instance to the label of what it waited for
+    logs : mapping of instance to Path
+    """
+
+    cards: dict[Id, Mapping[str, Any]] = field(default_factory=dict)
+    computed: list[Id] = field(default_factory=list)
+    fresh: list[Id] = field(default_factory=list)
+    failed: dict[Id, Outcome] = field(default_factory=dict)
+    skipped: dict[Id, str] = field(default_factory=dict)
+    logs: dict[Id, Path] = field(default_factory=dict)
+
+
+Listener = Callable[[News], None]
+
+
+def run_graph(
+    graph: Graph,
+    store: Store,
+    *,
+    workers: int = 0,
+    listener: Listener | None = None,
+    memory: Memory | None = None,
+) -> Summary:
+    """Bring every step of a graph up to date.
+
+    Parameters
+    ----------
+    graph : Graph
+    store : Store
+    workers : int
+        0 runs in this process; more are spawned.
+    listener : callable or None
+        Given News.
+    memory : Memory or None
+        Digests of files; loaded from the store if None.
+
+    Returns
+    -------
+    summary : Summary
+    """
+    memory = memory or Memory.load(store.folder / "memory.json")
+    run = _Run(graph, store, Planner(graph, store, memory), listener or (lambda news: None))
+    try:
+        if workers > 0:
+            _run_on_workers(run, workers)
+        else:
+            _run_here(run)
+    finally:
+        memory.save()
+    return run.summary
+
+
+@dataclass
+class _Run:
+    """The state of one run: what is done, what failed, what is left."""
+
+    graph: Graph
+    store: Store
+    planner: Planner
+    tell: Listener
+    summary: Summary = field(default_factory=Summary)
+    mended: set[Id] = field(default_factory=set)
+    tidied: bool = False
+
+    def find_ready(self, busy: Iterable[Id]) -> list[StepPlan]:
+        """Mark what is fresh, skip what cannot be, and return what can be computed now."""
+        ready: list[StepPlan] = []
+        busy = set(busy)
+        for key, instance in self.graph.instances.items():
+            if key in self.summary.cards or key in busy or self._is_settled(key):
+                continue
+            instance = self._drop_missing(instance)
+            if instance is None or any((r.step, r.branch) not in self.summary.cards for r in instance.refs()):
+                continue
+            plan = self.planner.plan_step(instance, self.summary.cards, explain=False)
+            if plan.state == "fresh" and plan.card is not None:
+                self.summary.cards[key] = plan.card
+                self.summary.fresh.append(key)
+                self.tell(News("fresh", instance.label))
+            elif plan.state == "blocked":
+                self.fail(instance, Outcome(error="\n".join(plan.reasons), kind="user"))
+            else:
+                if not self.tidied:
+                    remove_strays(self.store.folder)
+                    self.tidied = True
+                ready.append(plan)
+        return ready
+
+    def _is_settled(self, key: Id) -> bool:
+        return key in self.summary.failed or key in self.summary.skipped
+
+    def _drop_missing(self, instance: Instance) -> Instance | None:
+        """Return the instance without gathered branches that failed, or None to skip it."""
+        lost = [r for r in instance.refs() if self._is_settled((r.step, r.branch))]
+        if not lost:
+            return instance
+        if instance.allow_missing:
+            inputs = {n: _without(v, lost) for n, v in instance.inputs.items()}
+            if all(v is not None and (isinstance(v, Ref) or len(v)) for v in inputs.values()):
+                return replace(instance, inputs=inputs)
+        first = self.graph.instances[(lost[0].step, lost[0].branch)]
+        self.summary.skipped[instance.id] = first.label
+        self.tell(News("skipped", instance.label, f"needs {first.label}"))
+        return None
+
+    def make_task(self, plan: StepPlan) -> Task:
+        """Return the plain data that execute needs."""
+        instance = plan.instance
+        assert plan.recipe is not None and plan.key is not None
+        wants_context = CONTEXT_INPUT in read_inputs(type(instance.stage))
+        return Task(
+            label=instance.label,
+            step=instance.name,
+            address=instance.address,
+            settings=instance.stage.settings(),
+            execution=instance.stage.execution.model_dump(mode="json"),
+            inputs={n: self._locate(v) for n, v in instance.inputs.items() if v is not None},
+            cache=str(self.store.folder),
+            behind=tuple(str(b) for b in self.store.behind),
+            key=plan.key,
+            recipe=dict(plan.recipe),
+            about={
+                "pipeline": self.graph.name,
+                "branch": dict(instance.branch),
+                "seed": self.graph.seed,
+            },
+            folders=tuple(str(f) for f in self.graph.folders),
+            allow_transductive=instance.allow_transductive,
+            allow_leakage=instance.allow_leakage,
+            context=self._describe(instance) if wants_context else None,
+        )
+
+    def _locate(self, value: Any) -> Any:
+        if isinstance(value, Ref):
+            return Source(str(self.summary.cards[(value.step, value.branch)]["path"]), value.output)
+        if isinstance(value, Mapping):
+            return {label: self._locate(ref) for label, ref in value.items()}
+        return [self._locate(ref) for ref in value]
+
+    def _describe(self, instance: Instance) -> str:
+        """Return what a report prints of the run, as JSON text."""
+        about = describe_graph(self.graph, instance)
+        about["steps"] = [
+            self._describe_step(self.graph.instances[key])
+            for key in self.graph.instances
+            if key in self.graph.find_upstream([instance.id])
+        ]
+        show = instance.inputs.get("show", [])
+        refs = [show] if isinstance(show, Ref) else list(
+            show.values() if isinstance(show, Mapping) else show)  # fmt: skip
+        about["names"] = [self.graph.instances[(r.step, r.branch)].label for r in refs]
+        about["environment"] = describe_environment()
+        about["looks"] = [
+            {"step": key[0], "test_set": o["test_set"], "count": count_looks(self.store, o["test_set"])}
+            for key, card in self.summary.cards.items()
+            for o in card["outputs"].values()
+            if o["test_set"] and "@" not in key[0] and not key[0].startswith("controls")
+        ]
+        return json.dumps(about, ensure_ascii=False)
+
+    def _describe_step(self, instance: Instance) -> dict[str, Any]:
+        card = self.summary.cards.get(instance.id, {})
+        return {
+            "name": instance.name,
+            "label": instance.label,
+            "branch": dict(instance.branch),
+            "stage": instance.address,
+            "doc": (type(instance.stage).__doc__ or "").strip().split("\n")[0],
+            "inputs": [
+                {"name": name, "from": ref.step}
+                for name, value in instance.inputs.items()
+                if value is not None
+                for ref in replace(instance, inputs={name: value}).refs()
+            ],
+            "settings": instance.stage.settings(),
+            "allow_transductive": instance.allow_transductive,
+            "allow_leakage": instance.allow_leakage,
+            "seconds": card.get("seconds"),
+            "peak_mb": card.get("peak_mb"),
+            "key": card.get("key"),
+        }
+
+    def finish(self, plan: StepPlan, outcome: Outcome) -> None:
+        """Take note of how a step ended."""
+        instance = plan.instance
+        if outcome.card is not None:
+            self.summary.cards[instance.id] = outcome.card
+            self.summary.computed.append(instance.id)
+            self.tell(News("done", instance.label, seconds=float(outcome.card["seconds"])))
+        elif outcome.kind == "store" and self._mend(instance):
+            return
+        else:
+            self.fail(instance, outcome)
+
+    def _mend(self, instance: Instance) -> bool:
+        """Remove damaged inputs of a step, so that they are computed again; once per step."""
+        if instance.id in self.mended:
+            return False
+        self.mended.add(instance.id)
+        damaged = False
+        for key in {(r.step, r.branch) for r in instance.refs()}:
+            card = self.summary.cards[key]
+            problems = verify_file(Path(card["path"]))
+            if problems:
+                damaged = True
+                self.tell(News("damaged", self.graph.instances[key].label, problems[0]))
+                self.store.remove(card)
+                del self.summary.cards[key]
+        return damaged
+
+    def fail(self, instance: Instance, outcome: Outcome) -> None:
+        """Note a failure and keep its traceback."""
+        self.summary.failed[instance.id] = outcome
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        safe = "".join(c if c.isalnum() or c in "-_=" else "_" for c in instance.label)
+        path = self.store.folder / "logs" / f"{stamp}-{self.graph.name}-{safe}.log"
+        text = f"{instance.label} ({instance.address})\n{outcome.error}\n\n{outcome.trace}"
+        try:
+            write_text(path, text)
+            self.summary.logs[instance.id] = path
+        except OSError:  # the cache cannot be written; the message still reaches the user
+            pass
+        self.tell(News("failed", instance.label, outcome.error))
+
+
+def _without(value: Any, lost: list[Ref]) -> Any:
+    if isinstance(value, Ref):
+        return None if value in lost else value
+    if isinstance(value, Mapping):
+        return {label: ref for label, ref in value.items() if ref not in lost}
+    return None if value is None else [ref for ref in value if ref not in lost]
+
+
+def _run_here(run: _Run) -> None:
+    while True:
+        before = len(run.summary.cards) + len(run.summary.skipped) + len(run.summary.failed)
+        ready = run.find_ready(())
+        for plan in ready:
+            if any((r.step, r.branch) not in run.summary.cards for r in plan.instance.refs()):
+                continue  # an input turned out damaged and is to be computed again
+            label = plan.instance.label
+            run.tell(News("started", label))
+
+            def listen(p: Progress, label: str = label) -> None:
+                run.tell(News("progress", label, progress=p))
+
+            with reporting(listen):
+                outcome = execute(run.make_task(plan))
+            run.finish(plan, outcome)
+        after = len(run.summary.cards) + len(run.summary.skipped) + len(run.summary.failed)
+        if not ready and after == before:
+            return
+
+
+# ----------------------------------------------------------------------------------- on workers
+
+_queue: Any = None  # of a worker process: where it reports progress
+
+
+def _start_worker(queue: Any) -> None:
+    global _queue
+    _queue = queue
+
+
+def _work(task: Task, job: str, block: str) -> Outcome:
+    def listen(progress: Progress) -> None:
+        _queue.put((task.label, progress))
+
+    with reporting(listen):
+        return execute(task, job, block)
+
+
+@dataclass
+class _Started:
+    """A step that is under way on the workers."""
+
+    plan: StepPlan
+    task: Task
+    left: int = 0
+    total: int = 0
+    since: float = field(default_factory=time.monotonic)
+
+
+def _run_on_workers(run: _Run, workers: int) -> None:
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    listening = threading.Thread(target=_listen, args=(queue, run), daemon=True)
+    listening.start()
+    started: dict[Id, _Started] = {}
+    jobs: dict[Future[Outcome], tuple[Id, str]] = {}
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (queue,))
+    try:
+        while True:
+            for plan in run.find_ready(started):
+                current = _Started(plan, run.make_task(plan))
+                started[plan.instance.id] = current
+                run.tell(News("started", plan.instance.label))
+                in_blocks = type(plan.instance.stage).blocks is not Stage.blocks
+                job = "list" if in_blocks else "all"
+                jobs[pool.submit(_work, current.task, job, "")] = (plan.instance.id, job)
+            if not jobs:
+                if not any(
+                    k not in run.summary.cards and not run._is_settled(k)
+                    for k in run.graph.instances
+                ):
+                    return
+                if not run.find_ready(started):
+                    return
+                continue
+            finished, _ = wait(jobs, return_when=FIRST_COMPLETED)
+            for future in finished:
+                key, job = jobs.pop(future)
+                _take_up(run, pool, jobs, started, key, job, _get_outcome(future))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in list(getattr(pool, "_processes", {}) or {}):
+            _stop(pool, process)
+        queue.put(None)
+        listening.join(timeout=1)
+
+
+def _stop(pool: ProcessPoolExecutor, pid: int) -> None:
+    """End a worker that is still busy when the run is broken off."""
+    process = pool._processes.get(pid) if pool._processes else None
+    if process is not None and process.is_alive():
+        process.terminate()
+
+
+def _take_up(
+    run: _Run,
+    pool: ProcessPoolExecutor,
+    jobs: dict[Future[Outcome], tuple[Id, str]],
+    started: dict[Id, _Started],
+    key: Id,
+    job: str,
+    outcome: Outcome,
+) -> None:
+    """Go on after a job: share out the pieces, put them together, or finish the step."""
+    if key not in started:  # another piece of it failed
+        return
+    current = started[key]
+    if outcome.error:
+        del started[key]
+        run.finish(current.plan, outcome)
+    elif job == "list" and outcome.blocks:
+        current.left = current.total = len(outcome.blocks)
+        for block in outcome.blocks:
+            jobs[pool.submit(_work, current.task, "block", block)] = (key, "block")
+    elif job == "list":
+        jobs[pool.submit(_work, current.task, "all", "")] = (key, "all")
+    elif job == "block":
+        current.left -= 1
+        done = current.total - current.left
+        elapsed = time.monotonic() - current.since
+        progress = Progress(current.task.label, done, current.total, elapsed)
+        run.tell(News("progress", current.task.label, progress=progress))
+        if not current.left:
+            jobs[pool.submit(_work, current.task, "all", "")] = (key, "all")
+    else:
+        del started[key]
+        run.finish(current.plan, outcome)
+
+
+def _get_outcome(future: Future[Outcome]) -> Outcome:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return Outcome(
+            error="its worker died (out of memory, or killed). Use fewer workers, or none.",
+            kind="step",
+        )
+
+
+def _listen(queue: Any, run: _Run) -> None:
+    while (news := queue.get()) is not None:
+        label, progress = news
+        run.tell(News("progress", label, progress=progress))

@@ -1,0 +1,302 @@
+"""One step, executed: read its inputs, check them, run it, trace it, store it.
+
+A task is plain data, so that it can be sent to a worker on this machine or another.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurodecode.core.artifacts import Artifact, Document
+from neurodecode.core.device import limit_threads
+from neurodecode.core.errors import StepFailed, StoreError, UserError
+from neurodecode.core.fingerprint import read_versions
+from neurodecode.core.lease import holding
+from neurodecode.core.lineage import Lineage
+from neurodecode.core.pipeline import CONTEXT_INPUT, check_artifact
+from neurodecode.core.progress import track
+from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
+from neurodecode.core.store import Store, read_outputs_of
+from neurodecode.core.trace import add_notices, check_scores, derive_lineage
+
+# Libraries whose thread pools must exist before they can be limited.
+THREADED = {"torch": "torch", "scikit-learn": "sklearn", "scipy": "scipy.linalg"}
+NAMED_VERSIONS = (
+    "numpy", "scipy", "scikit-learn", "pandas", "h5py", "nibabel", "nilearn", "mne", "torch",
+    "torchvision", "open-clip-torch", "timm", "transformers", "diffusers", "matplotlib", "pydantic",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an input lies: a result file, and the output in it."""
+
+    path: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything a worker needs to execute one step.
+
+    Parameters
+    ----------
+    label, step : str
+    address : str
+        Of the stage.
+    settings, execution : mapping
+    inputs : mapping of input name to Source, list of Source, or mapping of label to Source
+    cache : str
+    behind : sequence of str
+    key : str
+    recipe : mapping
+    about : mapping
+        What else the card says: pipeline, branch, seed.
+    folders : sequence of str
+        Where stages of one's own may lie.
+    allow_transductive, allow_leakage : str or None
+    context : str or None
+        JSON text for stages that print what was run.
+    """
+
+    label: str
+    step: str
+    address: str
+    settings: Mapping[str, Any]
+    execution: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+    cache: str
+    key: str
+    recipe: Mapping[str, Any]
+    about: Mapping[str, Any]
+    behind: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    allow_transductive: str | None = None
+    allow_leakage: str | None = None
+    context: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended.
+
+    Parameters
+    ----------
+    card : mapping or None
+        Of the stored result.
+    error : str
+        One line; "" if all went well.
+    trace : str
+        The traceback.
+    kind : {"", "user", "store", "step"}
+    blocks : sequence of str
+        Pieces that are still to be done, where only these were asked for.
+    """
+
+    card: Mapping[str, Any] | None = None
+    error: str = ""
+    trace: str = ""
+    kind: str = ""
+    blocks: tuple[str, ...] = field(default=())
+
+
+def execute(task: Task, job: str = "all", block: str = "") -> Outcome:
+    """Execute a task; errors come back as an Outcome, never raised.
+
+    Parameters
+    ----------
+    job : {"all", "list", "block"}
+        Everything; only the names of the unfinished pieces; or one piece.
+    """
+    try:
+        stage = _make_stage(task)
+        for name in task.recipe["distributions"]:
+            if name in THREADED:
+                importlib.import_module(THREADED[name])
+        threads = stage.execution.threads or stage.threads
+        store = Store(Path(task.cache), [Path(b) for b in task.behind])
+        inputs = _load_inputs(task, stage)
+        with limit_threads(threads):
+            if job == "list":
+                return Outcome(blocks=_list_unfinished(task, stage, store, inputs))
+            if job == "block":
+                _do_block(task, stage, store, strip_lineage(inputs), block)
+                return Outcome()
+            return Outcome(card=_execute_all(task, stage, store, inputs, threads))
+    except StoreError as error:
+        return Outcome(error=str(error), trace=traceback.format_exc(), kind="store")
+    except UserError as error:
+        return Outcome(error=str(error), trace=traceback.format_exc(), kind="user")
+    except MemoryError as error:
+        text = f"out of memory ({error}). Lower execution: {{batch_size}}, or use fewer workers."
+        return Outcome(error=text, trace=traceback.format_exc(), kind="step")
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        return Outcome(error=text, trace=traceback.format_exc(), kind="step")
+
+
+def _execute_all(
+    task: Task, stage: Stage, store: Store, inputs: dict[str, Any], threads: int
+) -> dict[str, Any]:
+    with holding(store.locate(task.address, task.key)) as appeared:
+        if appeared:
+            card = store.read_card(task.address, task.key)
+            if card is not None:
+                return card
+        started = time.time()
+        clock = time.perf_counter()
+        notices = []
+        if stage.scores:
+            notices = check_scores(inputs, step=task.label, allow_leakage=task.allow_leakage)
+        made = _run(task, stage, store, strip_lineage(inputs))
+        outputs = _name_outputs(stage, made)
+        traced = derive_lineage(
+            stage, inputs, outputs, step=task.step,
+            allow_transductive=task.allow_transductive, allow_leakage=task.allow_leakage,
+        )  # fmt: skip
+        traced = {name: add_notices(artifact, notices) for name, artifact in traced.items()}
+        card = {
+            **task.recipe,
+            **task.about,
+            "key": task.key,
+            "step": task.step,
+            "label": task.label,
+            "allow": {"transductive": task.allow_transductive, "leakage": task.allow_leakage},
+            "execution": {**stage.execution.model_dump(mode="json"), "threads": threads},
+            "environment": describe_environment(),
+            "started": started,
+            "seconds": time.perf_counter() - clock,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+        card = store.write(task.address, task.key, traced, card)
+        store.drop_blocks(task.address, task.key)
+        _note_looks(store, card)
+        return card
+
+
+def _run(task: Task, stage: Stage, store: Store, inputs: dict[str, Any]) -> Any:
+    blocks = stage.blocks(**inputs)
+    if not blocks:
+        return stage.run(**inputs)  # type: ignore[attr-defined]
+    for block in track(blocks, task.label):
+        _do_block(task, stage, store, inputs, block)
+    parts = {b: store.read_block(task.address, task.key, b) for b in blocks}
+    lost = [b for b, arrays in parts.items() if arrays is None]
+    if lost:
+        raise StepFailed(f"{task.label}: the pieces {', '.join(lost)} cannot be read back.")
+    return stage.assemble(parts, **inputs)  # type: ignore[arg-type]
+
+
+def _do_block(
+    task: Task, stage: Stage, store: Store, inputs: dict[str, Any], block: str
+) -> None:
+    if store.read_block(task.address, task.key, block) is None:
+        arrays = stage.run_block(block, **inputs)
+        store.write_block(
+            task.address, task.key, block, {n: np.asarray(a) for n, a in arrays.items()}
+        )
+
+
+def _list_unfinished(
+    task: Task, stage: Stage, store: Store, inputs: dict[str, Any]
+) -> tuple[str, ...]:
+    blocks = stage.blocks(**inputs)
+    return tuple(b for b in blocks if store.read_block(task.address, task.key, b) is None)
+
+
+def _make_stage(task: Task) -> Stage:
+    cls = find_stage(task.address, [Path(f) for f in task.folders])
+    return cls.model_validate({**task.settings, "execution": task.execution})
+
+
+def _load_inputs(task: Task, stage: Stage) -> dict[str, Any]:
+    opened: dict[str, dict[str, Artifact]] = {}
+
+    def load(source: Source) -> Artifact:
+        if source.path not in opened:
+            opened[source.path] = read_outputs_of(Path(source.path))
+        return opened[source.path][source.output]
+
+    inputs: dict[str, Any] = {}
+    wanted = read_inputs(type(stage))
+    for name, value in task.inputs.items():
+        if isinstance(value, Source):
+            inputs[name] = load(value)
+        elif isinstance(value, Mapping):
+            inputs[name] = {label: load(source) for label, source in value.items()}
+        else:
+            inputs[name] = [load(source) for source in value]
+        check_artifact(inputs[name], wanted[name], f"{task.label}: {name}")
+    if CONTEXT_INPUT in wanted and task.context is not None:
+        inputs[CONTEXT_INPUT] = Document(title="context", html=task.context)
+    return inputs
+
+
+def _name_outputs(stage: Stage, made: Any) -> dict[str, Artifact]:
+    wanted = read_outputs(type(stage))
+    outputs = {next(iter(wanted)): made} if isinstance(made, Artifact) else dict(made)
+    outputs = {name: artifact for name, artifact in outputs.items() if artifact is not None}
+    for name, spec in wanted.items():
+        if name not in outputs and not spec.optional:
+            raise StepFailed(f"{stage.stage}: run did not return '{name}'.")
+    for name, artifact in outputs.items():
+        if name not in wanted or not isinstance(artifact, wanted[name].artifact):
+            raise StepFailed(
+                f"{stage.stage}: run returned {type(artifact).__name__} as '{name}', which its "
+                "annotation does not name."
+            )
+    return outputs
+
+
+def strip_lineage(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return inputs as a stage is given them: lineage is the runner's business."""
+
+    def strip(value: Any) -> Any:
+        if isinstance(value, Artifact):
+            return value.with_lineage(Lineage())
+        if isinstance(value, Mapping):
+            return {label: strip(item) for label, item in value.items()}
+        return [strip(item) for item in value]
+
+    return {name: strip(value) for name, value in inputs.items()}
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return what results may depend on beside the recipe."""
+    versions = read_versions()
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "neurodecode": sys.modules["neurodecode"].__version__,  # type: ignore[attr-defined]
+        "packages": {name: versions[name] for name in NAMED_VERSIONS if name in versions},
+    }
+
+
+def _note_looks(store: Store, card: Mapping[str, Any]) -> None:
+    """Remember that a test set was scored; stays when results are removed."""
+    if "@" in card["step"]:  # a control is no look
+        return
+    for output in card["outputs"].values():
+        if output["test_set"]:
+            folder = store.folder / "looks" / output["test_set"]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / card["key"]).touch()
+
+
+def count_looks(store: Store, test_set: str) -> int:
+    """Return how many recipes were ever scored on a test set."""
+    folder = store.folder / "looks" / test_set
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
