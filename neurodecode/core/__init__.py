@@ -1,0 +1,13 @@
+"""The core, which knows no brains.
+
+artifacts/      what stages exchange
+stage.py        the contract every stage keeps; stages by address
+pipeline.py     a pipeline file to a graph: yaml_tree, draft (steps), controls, branches, graph
+planner.py      fresh, stale, missing, waiting, and why
+fingerprint.py  settings + code + inputs → key
+store.py        results and their cards; hdf5.py and packing.py beneath it
+runner.py       executes a plan: tasks.py one step, workers.py local processes, lease.py
+lineage.py      contact with rows; trace.py follows it through a step
+rows.py         joining samples and items
+checks.py  errors.py  digests.py  tables.py  files.py  raw.py  resources.py  progress.py  device.py
+"""

@@ -25,9 +25,9 @@ from neurodecode.core.artifacts import (
     Stimuli,
 )
 from neurodecode.core.checks import list_names, name_nearest
-from neurodecode.core.pipeline import Draft, StepSpec, list_references
+from neurodecode.core.draft import Draft, StepSpec, list_references
 from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
-from neurodecode.core.yaml_tree import Node, resolve_scalar, to_plain
+from neurodecode.core.yaml_tree import Node, to_plain
 
 KINDS = ("shuffled_brain", "prior_only", "mean_embedding", "true_features", "nearest_training")
 SHUFFLE = "shuffle"
@@ -43,15 +43,22 @@ def add_controls(draft: Draft, node: Node) -> None:
     for key, value in node.value.items():
         if key not in known:
             nearest = name_nearest(key, known)
-            draft.complain(value.line, f"controls: Unknown key '{key}'.{nearest} Known: {list_names(known)}.")
+            draft.complain(
+                value.line, f"controls: Unknown key '{key}'.{nearest} Known: {list_names(known)}."
+            )
     of = node.value.get("of")
     targets = [n for n, _ in list_references(of)] if of is not None else []
-    kinds = [n for n, _ in list_references(node.value["kinds"])] if "kinds" in node.value else list(KINDS)
+    kinds = (
+        [n for n, _ in list_references(node.value["kinds"])]
+        if "kinds" in node.value
+        else list(KINDS)
+    )
     for kind in kinds:
         if kind not in KINDS:
             draft.complain(
                 node.value["kinds"].line,
-                f"controls: Unknown kind '{kind}'.{name_nearest(kind, KINDS)} Known: {list_names(KINDS)}.",
+                f"controls: Unknown kind '{kind}'.{name_nearest(kind, KINDS)} "
+                f"Known: {list_names(KINDS)}.",
             )
     for target in targets:
         if target not in draft.steps:
@@ -62,16 +69,23 @@ def add_controls(draft: Draft, node: Node) -> None:
             )
     if not targets:
         draft.complain(node.line, "controls: of: name the step whose scores are to be controlled.")
-    n_shuffles = resolve_scalar(str(to_plain(node.value["n_shuffles"]))) if "n_shuffles" in node.value else (
-        DEFAULT_N_SHUFFLES)  # fmt: skip
+    n_shuffles: object = DEFAULT_N_SHUFFLES
+    if "n_shuffles" in node.value:
+        n_shuffles = to_plain(node.value["n_shuffles"], typed=True)
     if not isinstance(n_shuffles, int) or n_shuffles < 1:
         draft.complain(node.line, "controls: n_shuffles: give a whole number of 1 or more.")
-    if draft.problems:
+    if draft.problems or not isinstance(n_shuffles, int):
         return
     if "shuffled_brain" in kinds:
-        _add_axis(draft, int(n_shuffles))
+        _add_axis(draft, n_shuffles)
     for target in targets:
-        _control(draft, target, kinds, node.line, "controls" if len(targets) == 1 else f"controls_{target}")
+        _control(
+            draft,
+            target,
+            kinds,
+            node.line,
+            "controls" if len(targets) == 1 else f"controls_{target}",
+        )
 
 
 def _add_axis(draft: Draft, n_shuffles: int) -> None:
@@ -223,7 +237,7 @@ def _find_path(draft: Draft, target: str, starts: list[str]) -> list[str]:
     def reaches(step: str) -> bool:
         if step not in reaching:
             reaching[step] = step in starts  # a circle, found elsewhere, must not hang this
-            reaching[step] |= any([reaches(source) for source in _read_sources(draft, step)])
+            reaching[step] |= any(reaches(source) for source in _read_sources(draft, step))
         return reaching[step]
 
     path, waiting = [], [target]

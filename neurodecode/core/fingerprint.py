@@ -133,7 +133,9 @@ def _read_code(path: Path, memory: Memory) -> tuple[str, list[list[Any]]]:
         memory.keep(path, "code", known, identity)
     digest = known[0]
     # A template or table that goes by the file's own name is part of the code.
-    beside = [p for p in sorted(path.parent.glob(f"{path.stem}.*")) if p.suffix not in (".py", ".pyc")]
+    beside = [
+        p for p in sorted(path.parent.glob(f"{path.stem}.*")) if p.suffix not in (".py", ".pyc")
+    ]
     if beside:
         digest = digest_json([digest, *(digest_source(p, memory) for p in beside)])
     return digest, known[1]

@@ -267,11 +267,14 @@ def check_scored_rows(
                     continue
                 text = _describe(contact, level, int(touched.sum()), len(rows), int(fold))
                 if contact.reason is not None:
-                    notices[f"{contact.kind} contact, named by the file: {text} "
-                            f"Reason given: {contact.reason}"] = None
+                    notices[
+                        f"{contact.kind} contact, named by the file: {text} "
+                        f"Reason given: {contact.reason}"
+                    ] = None
                 elif allow_leakage is not None:
-                    notices[f"LEAKAGE, allowed by the file: {text} "
-                            f"Reason given: {allow_leakage}"] = None
+                    notices[
+                        f"LEAKAGE, allowed by the file: {text} Reason given: {allow_leakage}"
+                    ] = None
                 else:
                     raise LeakageError(_word_refusal(step, contact, text))
                 break
@@ -290,7 +293,7 @@ def _word_refusal(step: str, contact: Contact, text: str) -> str:
     if contact.kind == "transductive":
         mend = (
             "It used them without labels (transductive). Fit that step on the training part "
-            f"(give it the split), or name it: allow_transductive: \"why\" in step "
+            f'(give it the split), or name it: allow_transductive: "why" in step '
             f"'{contact.step}'."
         )
     else:

@@ -106,9 +106,7 @@ def pack_lineage(lineage: Lineage) -> tuple[dict[str, np.ndarray], dict[str, Any
             {
                 **describe(p),
                 "groups": keep(p.groups),
-                "members": {
-                    lv: [keep(t), keep(g)] for lv, (t, g) in sorted(p.members.items())
-                },
+                "members": {lv: [keep(t), keep(g)] for lv, (t, g) in sorted(p.members.items())},
             }
             for p in lineage.peers
         ],

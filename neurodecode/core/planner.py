@@ -9,7 +9,7 @@ from typing import Any, Literal
 from neurodecode.core.digests import digest_json
 from neurodecode.core.errors import UserError
 from neurodecode.core.fingerprint import Memory, digest_code, make_key, make_recipe
-from neurodecode.core.pipeline import CONTEXT_INPUT, Branch, Graph, Instance, Ref
+from neurodecode.core.graph import CONTEXT_INPUT, Branch, Graph, Instance, Ref
 from neurodecode.core.stage import Stage, read_inputs
 from neurodecode.core.store import Store
 
@@ -107,7 +107,9 @@ class Planner:
         stage = type(instance.stage)
         if stage not in self._code:
             self._code[stage] = digest_code(stage, self.memory)
-        return make_recipe(instance.address, instance.stage, inputs, self.memory, self._code[stage], context)
+        return make_recipe(
+            instance.address, instance.stage, inputs, self.memory, self._code[stage], context
+        )
 
     def find_nearest(
         self, instance: Instance, recipe: Mapping[str, Any] | None
@@ -147,7 +149,8 @@ def list_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
         for name, before, after in _compare(old.get("inputs", {}), new["inputs"])
     ]
     found += [
-        f"raw file {name}: " + ("content changed" if before and after else "new" if after else "gone")
+        f"raw file {name}: "
+        + ("content changed" if before and after else "new" if after else "gone")
         for name, before, after in _compare(old.get("source_files", {}), new["source_files"])
         if old.get("sources") != new["sources"]
     ]

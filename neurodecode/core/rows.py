@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurodecode.core.artifacts import Features, Predictions, Split
+from neurodecode.core.artifacts import Features, Predictions, Responses, Split
 from neurodecode.core.checks import find_rows, list_names
 from neurodecode.core.errors import DataError
 from neurodecode.core.tables import Table
@@ -18,6 +18,20 @@ from neurodecode.core.tables import Table
 def find_used_rows(split: Split) -> np.ndarray:
     """Return the rows that train, validate or test in any fold, ascending."""
     return np.flatnonzero((np.asarray(split.roles) > 0).any(axis=0))
+
+
+def check_foldwise(responses: Responses, split: Split, where: str) -> None:
+    """Raise DataError unless the split fits the responses and what was done to them per fold."""
+    split.check_covers(responses, where)
+    steps = responses.foldwise
+    if steps is not None and (
+        len(steps.selected) != split.n_folds or steps.split not in ("", split.digest)
+    ):
+        raise DataError(
+            f"{where}: the responses were preprocessed within the {len(steps.selected)} folds of "
+            f"another split than the one given here, which has {split.n_folds}. Hand both steps "
+            "the same split."
+        )
 
 
 def read_features(features: Features | Predictions, samples: Table, where: str) -> np.ndarray:
@@ -63,7 +77,8 @@ def group_samples(samples: Table, unit: str, where: str) -> np.ndarray:
     unit : str
         A split's unit of independence. "sample" and "stimulus" keep all samples of one item
         together: those that share a source or a content digest, else a stimulus id. "run",
-        "session" and "subject" keep these together; any other unit is the column of its name.
+        "session" and "subject" keep these together; any other unit ("category", "column:NAME") is
+        the column of its name.
 
     Returns
     -------
@@ -71,9 +86,12 @@ def group_samples(samples: Table, unit: str, where: str) -> np.ndarray:
     """
     places = ("subject", "session", "run")
     if unit in places:
-        names = [samples[name].astype(str) for name in places[: places.index(unit) + 1]]
-        return _number(np.array(["/".join(parts) for parts in zip(*names, strict=True)]))
+        labels = samples["subject"].astype(str)
+        for name in places[1 : places.index(unit) + 1]:
+            labels = np.char.add(np.char.add(labels, "/"), samples[name].astype(str))
+        return _number(labels)
     if unit not in ("sample", "stimulus"):
+        unit = unit.removeprefix("column:")
         if unit not in samples:
             raise DataError(
                 f"{where}: the split keeps each {unit} together, but the samples have no column "
@@ -89,10 +107,10 @@ def group_samples(samples: Table, unit: str, where: str) -> np.ndarray:
     groups = columns[0]
     while True:  # items linked by either column take the smallest number among them
         before = groups
-        for column in columns:
-            smallest = np.full(column.max(initial=0) + 1, len(samples))
-            np.minimum.at(smallest, column, groups)
-            groups = smallest[column]
+        for numbers in columns:
+            smallest = np.full(len(samples), len(samples))
+            np.minimum.at(smallest, numbers, groups)
+            groups = smallest[numbers]
         if np.array_equal(groups, before):
             return groups
 

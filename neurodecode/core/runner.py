@@ -8,22 +8,18 @@ workers changes no byte of any result, since threads belong to the plan.
 from __future__ import annotations
 
 import json
-import multiprocessing
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from neurodecode.core.files import remove_strays, write_text
 from neurodecode.core.fingerprint import Memory
-from neurodecode.core.pipeline import CONTEXT_INPUT, Branch, Graph, Instance, Ref
+from neurodecode.core.graph import CONTEXT_INPUT, Branch, Graph, Instance, Ref
 from neurodecode.core.planner import Planner, StepPlan, describe_graph
 from neurodecode.core.progress import Progress, reporting
-from neurodecode.core.stage import Stage, read_inputs
+from neurodecode.core.stage import read_inputs
 from neurodecode.core.store import Store, verify_file
 from neurodecode.core.tasks import Outcome, Source, Task, count_looks, describe_environment, execute
 
@@ -102,10 +98,12 @@ def run_graph(
     summary : Summary
     """
     memory = memory or Memory.load(store.folder / "memory.json")
-    run = _Run(graph, store, Planner(graph, store, memory), listener or (lambda news: None))
+    from neurodecode.core.workers import run_on_workers
+
+    run = Run(graph, store, Planner(graph, store, memory), listener or (lambda news: None))
     try:
         if workers > 0:
-            _run_on_workers(run, workers)
+            run_on_workers(run, workers)
         else:
             _run_here(run)
     finally:
@@ -114,7 +112,7 @@ def run_graph(
 
 
 @dataclass
-class _Run:
+class Run:
     """The state of one run: what is done, what failed, what is left."""
 
     graph: Graph
@@ -130,18 +128,20 @@ class _Run:
         ready: list[StepPlan] = []
         busy = set(busy)
         for key, instance in self.graph.instances.items():
-            if key in self.summary.cards or key in busy or self._is_settled(key):
+            if key in self.summary.cards or key in busy or self.is_settled(key):
                 continue
-            instance = self._drop_missing(instance)
-            if instance is None or any((r.step, r.branch) not in self.summary.cards for r in instance.refs()):
+            kept = self._drop_missing(instance)
+            if kept is None or any(
+                (r.step, r.branch) not in self.summary.cards for r in kept.refs()
+            ):
                 continue
-            plan = self.planner.plan_step(instance, self.summary.cards, explain=False)
+            plan = self.planner.plan_step(kept, self.summary.cards, explain=False)
             if plan.state == "fresh" and plan.card is not None:
                 self.summary.cards[key] = plan.card
                 self.summary.fresh.append(key)
-                self.tell(News("fresh", instance.label))
+                self.tell(News("fresh", kept.label))
             elif plan.state == "blocked":
-                self.fail(instance, Outcome(error="\n".join(plan.reasons), kind="user"))
+                self.fail(kept, Outcome(error="\n".join(plan.reasons), kind="user"))
             else:
                 if not self.tidied:
                     remove_strays(self.store.folder)
@@ -149,12 +149,13 @@ class _Run:
                 ready.append(plan)
         return ready
 
-    def _is_settled(self, key: Id) -> bool:
+    def is_settled(self, key: Id) -> bool:
+        """Tell whether a step failed or was skipped."""
         return key in self.summary.failed or key in self.summary.skipped
 
     def _drop_missing(self, instance: Instance) -> Instance | None:
         """Return the instance without gathered branches that failed, or None to skip it."""
-        lost = [r for r in instance.refs() if self._is_settled((r.step, r.branch))]
+        lost = [r for r in instance.refs() if self.is_settled((r.step, r.branch))]
         if not lost:
             return instance
         if instance.allow_missing:
@@ -214,7 +215,11 @@ class _Run:
         about["names"] = [self.graph.instances[(r.step, r.branch)].label for r in refs]
         about["environment"] = describe_environment()
         about["looks"] = [
-            {"step": key[0], "test_set": o["test_set"], "count": count_looks(self.store, o["test_set"])}
+            {
+                "step": key[0],
+                "test_set": o["test_set"],
+                "count": count_looks(self.store, o["test_set"]),
+            }
             for key, card in self.summary.cards.items()
             for o in card["outputs"].values()
             if o["test_set"] and "@" not in key[0] and not key[0].startswith("controls")
@@ -294,7 +299,7 @@ def _without(value: Any, lost: list[Ref]) -> Any:
     return None if value is None else [ref for ref in value if ref not in lost]
 
 
-def _run_here(run: _Run) -> None:
+def _run_here(run: Run) -> None:
     while True:
         before = len(run.summary.cards) + len(run.summary.skipped) + len(run.summary.failed)
         ready = run.find_ready(())
@@ -313,128 +318,3 @@ def _run_here(run: _Run) -> None:
         after = len(run.summary.cards) + len(run.summary.skipped) + len(run.summary.failed)
         if not ready and after == before:
             return
-
-
-# ----------------------------------------------------------------------------------- on workers
-
-_queue: Any = None  # of a worker process: where it reports progress
-
-
-def _start_worker(queue: Any) -> None:
-    global _queue
-    _queue = queue
-
-
-def _work(task: Task, job: str, block: str) -> Outcome:
-    def listen(progress: Progress) -> None:
-        _queue.put((task.label, progress))
-
-    with reporting(listen):
-        return execute(task, job, block)
-
-
-@dataclass
-class _Started:
-    """A step that is under way on the workers."""
-
-    plan: StepPlan
-    task: Task
-    left: int = 0
-    total: int = 0
-    since: float = field(default_factory=time.monotonic)
-
-
-def _run_on_workers(run: _Run, workers: int) -> None:
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    listening = threading.Thread(target=_listen, args=(queue, run), daemon=True)
-    listening.start()
-    started: dict[Id, _Started] = {}
-    jobs: dict[Future[Outcome], tuple[Id, str]] = {}
-    pool = ProcessPoolExecutor(workers, context, _start_worker, (queue,))
-    try:
-        while True:
-            for plan in run.find_ready(started):
-                current = _Started(plan, run.make_task(plan))
-                started[plan.instance.id] = current
-                run.tell(News("started", plan.instance.label))
-                in_blocks = type(plan.instance.stage).blocks is not Stage.blocks
-                job = "list" if in_blocks else "all"
-                jobs[pool.submit(_work, current.task, job, "")] = (plan.instance.id, job)
-            if not jobs:
-                if not any(
-                    k not in run.summary.cards and not run._is_settled(k)
-                    for k in run.graph.instances
-                ):
-                    return
-                if not run.find_ready(started):
-                    return
-                continue
-            finished, _ = wait(jobs, return_when=FIRST_COMPLETED)
-            for future in finished:
-                key, job = jobs.pop(future)
-                _take_up(run, pool, jobs, started, key, job, _get_outcome(future))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in list(getattr(pool, "_processes", {}) or {}):
-            _stop(pool, process)
-        queue.put(None)
-        listening.join(timeout=1)
-
-
-def _stop(pool: ProcessPoolExecutor, pid: int) -> None:
-    """End a worker that is still busy when the run is broken off."""
-    process = pool._processes.get(pid) if pool._processes else None
-    if process is not None and process.is_alive():
-        process.terminate()
-
-
-def _take_up(
-    run: _Run,
-    pool: ProcessPoolExecutor,
-    jobs: dict[Future[Outcome], tuple[Id, str]],
-    started: dict[Id, _Started],
-    key: Id,
-    job: str,
-    outcome: Outcome,
-) -> None:
-    """Go on after a job: share out the pieces, put them together, or finish the step."""
-    if key not in started:  # another piece of it failed
-        return
-    current = started[key]
-    if outcome.error:
-        del started[key]
-        run.finish(current.plan, outcome)
-    elif job == "list" and outcome.blocks:
-        current.left = current.total = len(outcome.blocks)
-        for block in outcome.blocks:
-            jobs[pool.submit(_work, current.task, "block", block)] = (key, "block")
-    elif job == "list":
-        jobs[pool.submit(_work, current.task, "all", "")] = (key, "all")
-    elif job == "block":
-        current.left -= 1
-        done = current.total - current.left
-        elapsed = time.monotonic() - current.since
-        progress = Progress(current.task.label, done, current.total, elapsed)
-        run.tell(News("progress", current.task.label, progress=progress))
-        if not current.left:
-            jobs[pool.submit(_work, current.task, "all", "")] = (key, "all")
-    else:
-        del started[key]
-        run.finish(current.plan, outcome)
-
-
-def _get_outcome(future: Future[Outcome]) -> Outcome:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        return Outcome(
-            error="its worker died (out of memory, or killed). Use fewer workers, or none.",
-            kind="step",
-        )
-
-
-def _listen(queue: Any, run: _Run) -> None:
-    while (news := queue.get()) is not None:
-        label, progress = news
-        run.tell(News("progress", label, progress=progress))

@@ -187,7 +187,7 @@ def read_outputs(stage: type[Stage]) -> dict[str, OutputSpec]:
     if inspect.isclass(hint) and issubclass(hint, Artifact):
         return {hint.kind(): OutputSpec(hint)}
     if typing.is_typeddict(hint):
-        required = hint.__required_keys__
+        required = hint.__required_keys__  # type: ignore[union-attr]
         return {
             name: OutputSpec(_unwrap(artifact), name not in required)
             for name, artifact in typing.get_type_hints(hint).items()

@@ -23,9 +23,9 @@ from neurodecode.core.artifacts import Artifact, Document
 from neurodecode.core.device import limit_threads
 from neurodecode.core.errors import StepFailed, StoreError, UserError
 from neurodecode.core.fingerprint import read_versions
+from neurodecode.core.graph import CONTEXT_INPUT, check_artifact
 from neurodecode.core.lease import holding
 from neurodecode.core.lineage import Lineage
-from neurodecode.core.pipeline import CONTEXT_INPUT, check_artifact
 from neurodecode.core.progress import track
 from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
 from neurodecode.core.store import Store, read_outputs_of
@@ -199,9 +199,7 @@ def _run(task: Task, stage: Stage, store: Store, inputs: dict[str, Any]) -> Any:
     return stage.assemble(parts, **inputs)  # type: ignore[arg-type]
 
 
-def _do_block(
-    task: Task, stage: Stage, store: Store, inputs: dict[str, Any], block: str
-) -> None:
+def _do_block(task: Task, stage: Stage, store: Store, inputs: dict[str, Any], block: str) -> None:
     if store.read_block(task.address, task.key, block) is None:
         arrays = stage.run_block(block, **inputs)
         store.write_block(
@@ -280,7 +278,7 @@ def describe_environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
-        "neurodecode": sys.modules["neurodecode"].__version__,  # type: ignore[attr-defined]
+        "neurodecode": sys.modules["neurodecode"].__version__,
         "packages": {name: versions[name] for name in NAMED_VERSIONS if name in versions},
     }
 

@@ -11,7 +11,6 @@ import numpy as np
 from neurodecode.core.artifacts import (
     Artifact,
     Features,
-    Model,
     Predictions,
     Reconstructions,
     Responses,
@@ -217,5 +216,3 @@ def _give(
         split=own.split or digest,
         unit=own.unit or unit,
     )
-
-

@@ -98,7 +98,9 @@ def _convert(composed: Any, name: str, problems: list[str], depth: int) -> Node:
             continue
         key = str(key_node.value)
         if key in found:
-            problems.append(f"{name}:{key_line}: '{key}' is given twice (first in line {lines[key]}).")
+            problems.append(
+                f"{name}:{key_line}: '{key}' is given twice (first in line {lines[key]})."
+            )
             continue
         lines[key] = key_line
         found[key] = _convert(value_node, name, problems, depth + 1)
@@ -177,7 +179,7 @@ def find_variables(node: Node) -> dict[str, int]:
         for item in node.value:
             found |= find_variables(item)
         return found
-    return {name: node.line for name in re.findall(r"\$\{(\w+)\}", node.value)}
+    return dict.fromkeys(re.findall(r"\$\{(\w+)\}", node.value), node.line)
 
 
 def apply_override(root: Node, text: str) -> None:

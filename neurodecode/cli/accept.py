@@ -1,0 +1,70 @@
+"""neurodecode accept: re-sign results after a change known to be harmless."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from neurodecode.cli.options import (
+    Branches,
+    CacheFolder,
+    Overrides,
+    PipelineName,
+    StepName,
+    find_instances,
+    open_graph,
+    open_store,
+)
+
+
+def command(
+    pipeline: PipelineName,
+    step: StepName,
+    reason: Annotated[str, typer.Option(help="Why the change is harmless; kept with the result.")],
+    overrides: Overrides = None,
+    branch: Branches = None,
+    cache: CacheFolder = None,
+) -> None:
+    """Give the nearest earlier result the new key; the reason stays in its provenance."""
+    from neurodecode.cli.console import say
+    from neurodecode.core.errors import UserError
+    from neurodecode.core.fingerprint import Memory
+    from neurodecode.core.planner import Planner
+
+    if len(reason.strip()) < 3:
+        raise UserError("accept: --reason: say in words why the change is harmless.")
+    graph = open_graph(pipeline, overrides, branch)
+    store = open_store(cache)
+    wanted = [i.id for i in find_instances(graph, step)]
+    part = graph.keep(graph.find_upstream(wanted))
+    memory = Memory.load(store.folder / "memory.json")
+    plans = {p.instance.id: p for p in Planner(part, store, memory).plan()}
+    memory.save()
+    for key in wanted:
+        plan = plans[key]
+        if plan.state == "fresh":
+            say(f"{plan.instance.label}: already fresh")
+            continue
+        if plan.state != "stale" or plan.card is None or plan.recipe is None or plan.key is None:
+            raise UserError(
+                f"accept: {plan.instance.label} is {plan.state}: {'; '.join(plan.reasons)}. Only "
+                "a stale step with an earlier result can be; accept or run what is before it."
+            )
+        signed = {
+            "from": plan.card["key"],
+            "reason": reason,
+            "differences": list(plan.reasons),
+            "when": time.time(),
+        }
+        card = {
+            **plan.card,
+            **plan.recipe,
+            "key": plan.key,
+            "accepted": [*plan.card.get("accepted", []), signed],
+        }
+        for name in ("path", "bytes", "outputs"):
+            card.pop(name, None)
+        store.write(plan.instance.address, plan.key, store.read(plan.card), card)
+        say(f"{plan.instance.label}: accepted ({'; '.join(plan.reasons)})")

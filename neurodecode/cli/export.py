@@ -1,0 +1,41 @@
+"""neurodecode export: a result in formats that other programs read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from neurodecode.cli.options import Branches, CacheFolder, PipelineName, StepName
+
+
+def command(
+    pipeline: PipelineName,
+    step: StepName,
+    out: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="A change, such as decoded.alphas=[1e3].")
+    ] = None,
+    branch: Branches = None,
+    cache: CacheFolder = None,
+    form: Annotated[
+        str,
+        typer.Option("--as", help="auto, npy, csv, nifti, gifti, safetensors, png or html."),
+    ] = "auto",
+) -> None:
+    """Write a result's arrays, tables, maps, images and pages as ordinary files."""
+    from neurodecode.cli.console import say
+    from neurodecode.cli.export_formats import write_artifact
+    from neurodecode.cli.show import find_done
+    from neurodecode.core.store import read_outputs_of
+
+    for path, card in find_done(pipeline, step, overrides, branch, cache):
+        name = card["label"].replace("[", "_").replace("]", "").replace(", ", "_")
+        for output, artifact in read_outputs_of(path).items():
+            for written in write_artifact(artifact, out / _safe(f"{name}_{output}"), form):
+                say(str(written))
+
+
+def _safe(name: Any) -> str:
+    return "".join(c if c.isalnum() or c in "-_.=" else "_" for c in str(name))

@@ -1,0 +1,141 @@
+"""neurodecode new: a template of a stage or a pipeline that runs and passes the tests as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Write a template: new stage, new pipeline.", no_args_is_help=True, rich_markup_mode=None
+)
+
+STAGE = '''"""One sentence: what this method does. Source: authors, year, equation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+
+from neurodecode.core.artifacts import Features
+from neurodecode.core.stage import Sight, Stage
+
+
+class {name}(Stage):
+    """Raise features to a power, keeping their sign.
+
+    Parameters
+    ----------
+    exponent : float
+        1 changes nothing.
+    """
+
+    stage: ClassVar[str] = "{address}"
+    exponent: float = 0.5
+
+    def sees(self) -> Mapping[str, Sight]:
+        """Each row on its own."""
+        return {{"features": "row"}}
+
+    def run(self, features: Features) -> Features:
+        """Return the features, transformed."""
+        data = np.asarray(features.data)
+        return replace(features, data=np.sign(data) * np.abs(data) ** self.exponent)
+'''
+
+TEST = '''"""{name}: planted values come back."""
+
+import numpy as np
+
+from neurodecode.core.artifacts import Features, make_items
+from {module} import {name}
+
+
+def test_{file}_of_known_values() -> None:
+    data = np.array([[4.0, -9.0]])
+    features = Features(data=data, items=make_items(["a"], data))
+    np.testing.assert_allclose({name}(exponent=0.5).run(features).data, [[2.0, -3.0]])
+'''
+
+PIPELINE = """# One result: what is asked, of which data.
+title: {name}
+source: authors, year
+seed: 0
+steps:
+  digits: {{stage: datasets.digits, n_items: 60}}
+  scan:   {{stage: datasets.simulated, stimuli: digits, n_vertices: 200, noise_ceiling: 0.5}}
+  split:  {{stage: evaluation.split, responses: scan, by: stimulus, n_folds: 3}}
+  pixels: {{stage: features.pixels, stimuli: digits, size_px: 8}}
+  decoded: {{stage: decoding.ridge, responses: scan, features: pixels, split: split}}
+  scores: {{stage: evaluation.identification, predictions: decoded, features: pixels}}
+  report: {{stage: plotting.report, show: [scores]}}
+"""
+
+
+@app.command("stage")
+def new_stage(
+    address: Annotated[
+        str,
+        typer.Argument(
+            help="folder.name inside a checkout, or module:Class for a file of your own."
+        ),
+    ],
+) -> None:
+    """Write a stage in one file; it is found by its address, nothing else needs to change."""
+    from neurodecode.cli.console import say
+    from neurodecode.core.errors import UserError
+    from neurodecode.core.stage import PACKAGE, STAGE_FOLDERS, name_class
+
+    if ":" in address:
+        module, _, name = address.partition(":")
+        if not module.isidentifier() or not name.isidentifier():
+            raise UserError(f"new stage: '{address}': write module:Class, such as smooth:Smooth.")
+        path, test = Path(f"{module}.py"), Path(f"test_{module}.py")
+    else:
+        folder, _, file = address.partition(".")
+        if folder not in STAGE_FOLDERS or not file.isidentifier():
+            raise UserError(
+                f"new stage: '{address}': write folder.name with a folder of "
+                f"{', '.join(STAGE_FOLDERS)}, or module:Class."
+            )
+        if not (PACKAGE.parent / "pyproject.toml").is_file():
+            raise UserError(
+                "new stage: this neurodecode is installed, not a checkout. Write module:Class for "
+                "a file of your own in this folder."
+            )
+        name, module = name_class(file), f"neurodecode.{address}"
+        path = PACKAGE / folder / f"{file}.py"
+        test = PACKAGE.parent / "tests" / folder / f"test_{file}.py"
+    file = path.stem
+    _write(path, STAGE.format(name=name, address=address))
+    _write(test, TEST.format(name=name, module=module, file=file))
+    say(f"{path}\n{test}\nName it in a pipeline:  {{stage: {address!r}, features: ...}}")
+
+
+@app.command("pipeline")
+def new_pipeline(
+    name: Annotated[str, typer.Argument(help="verb_dataset_method, such as decode_digits_ridge.")],
+) -> None:
+    """Write a pipeline file that runs as it is."""
+    from neurodecode.cli.console import say
+    from neurodecode.core.errors import UserError
+
+    if not name.replace("-", "_").isidentifier():
+        raise UserError(f"new pipeline: '{name}': use letters, digits and _.")
+    folder = Path("pipelines") if Path("pipelines").is_dir() else Path()
+    path = folder / f"{name}.yaml"
+    _write(path, PIPELINE.format(name=name))
+    say(f"{path}\nRun it:  neurodecode run {path}")
+
+
+def _write(path: Path, text: str) -> None:
+    from neurodecode.core.errors import UserError
+
+    if path.exists():
+        raise UserError(f"{path} is there already; nothing was written.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,75 @@
+"""Arguments and options that several commands share, and what they lead to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neurodecode.core.errors import UserError
+
+if TYPE_CHECKING:
+    from neurodecode.core.graph import Graph, Instance
+    from neurodecode.core.store import Store
+
+DEFAULT_PIPELINE = "quickstart"
+
+PipelineName = Annotated[
+    str, typer.Argument(help="A pipeline file, or the name of one that comes with neurodecode.")
+]
+StepName = Annotated[str, typer.Argument(help="A step, or step[variable=value].")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="Changes, such as decoded.alphas=[1e3,1e4] or model=ViT-L-14."),
+]
+CacheFolder = Annotated[
+    Path | None,
+    typer.Option("--cache", help="Where results are kept (NEURODECODE_CACHE; data/cache)."),
+]
+Branches = Annotated[
+    list[str] | None, typer.Option("--branch", help="Only this branch, as subject=02; repeatable.")
+]
+
+
+def open_store(cache: Path | None) -> Store:
+    """Return the store of the folder named, of NEURODECODE_CACHE, or of data/cache.
+
+    NEURODECODE_SHARED_CACHE names read-only caches behind it.
+    """
+    from neurodecode.core.store import Store
+
+    folder = cache or Path(os.environ.get("NEURODECODE_CACHE") or "data/cache")
+    behind = os.environ.get("NEURODECODE_SHARED_CACHE", "")
+    return Store(folder, [Path(p) for p in behind.split(os.pathsep) if p])
+
+
+def open_graph(
+    name: str, overrides: list[str] | None = None, branches: list[str] | None = None
+) -> Graph:
+    """Return the graph of a pipeline, given as a file or by name."""
+    from neurodecode.core.pipeline import load_pipeline
+    from neurodecode.core.resources import find_pipeline
+
+    wanted: dict[str, list[str]] = {}
+    for text in branches or []:
+        variable, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"--branch '{text}': write it as variable=value, such as subject=02.")
+        wanted.setdefault(variable, []).append(value)
+    return load_pipeline(find_pipeline(name), overrides or [], wanted)
+
+
+def find_instances(graph: Graph, step: str) -> list[Instance]:
+    """Return the branches of a step, or the one that "step[variable=value]" names."""
+    from neurodecode.core.checks import list_names, name_nearest
+
+    found = [i for i in graph.instances.values() if step in (i.name, i.label)]
+    if not found:
+        known = list(dict.fromkeys(i.name for i in graph.instances.values()))
+        raise UserError(
+            f"no step '{step}' in {graph.name}.{name_nearest(step, known)} "
+            f"Steps: {list_names(known, 30)}."
+        )
+    return found

@@ -1,0 +1,62 @@
+"""neurodecode plan: what a run would do, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from neurodecode.cli.options import (
+    DEFAULT_PIPELINE,
+    Branches,
+    CacheFolder,
+    Overrides,
+    PipelineName,
+    open_graph,
+    open_store,
+)
+
+
+def command(
+    pipeline: PipelineName = DEFAULT_PIPELINE,
+    overrides: Overrides = None,
+    branch: Branches = None,
+    cache: CacheFolder = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every branch.")] = False,
+) -> None:
+    """Print each step as fresh, stale, missing or waiting, with the reason."""
+    from neurodecode.cli.console import format_bytes, format_seconds, print_table, say
+    from neurodecode.core.fingerprint import Memory
+    from neurodecode.core.planner import Planner, StepPlan
+
+    graph = open_graph(pipeline, overrides, branch)
+    store = open_store(cache)
+    memory = Memory.load(store.folder / "memory.json")
+    plans = Planner(graph, store, memory).plan()
+    memory.save()
+    groups: dict[tuple[str, str], list[StepPlan]] = {}
+    for plan in plans:
+        name = plan.instance.label if verbose else plan.instance.name
+        groups.setdefault((name, plan.state), []).append(plan)
+    rows = []
+    for (name, state), members in groups.items():
+        cards = [p.card for p in members if p.card is not None]
+        seconds = sum(float(c["seconds"]) for c in cards)
+        size = sum(int(c["bytes"]) for c in cards)
+        count = f"{name} ×{len(members)}" if len(members) > 1 else name
+        reasons = members[0].reasons
+        why = "; ".join(reasons[:3]) + (
+            f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+        )
+        rows.append(
+            (state, count, members[0].instance.address,
+             format_seconds(seconds) if cards else "?", format_bytes(size) if cards else "?", why)
+        )  # fmt: skip
+    print_table(("state", "step", "stage", "time", "size", "why"), rows)
+    counts = Counter(p.state for p in plans)
+    say(
+        "\n"
+        + ", ".join(f"{n} {state}" for state, n in counts.items())
+        + f"  (cache: {store.folder})"
+    )

@@ -1,0 +1,85 @@
+"""neurodecode report: write the reports of a pipeline that is up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neurodecode.cli.options import (
+    DEFAULT_PIPELINE,
+    Branches,
+    CacheFolder,
+    Overrides,
+    PipelineName,
+    open_graph,
+    open_store,
+)
+
+if TYPE_CHECKING:
+    from neurodecode.core.graph import Graph
+    from neurodecode.core.store import Store
+
+
+def command(
+    pipeline: PipelineName = DEFAULT_PIPELINE,
+    overrides: Overrides = None,
+    branch: Branches = None,
+    cache: CacheFolder = None,
+    out: Annotated[Path, typer.Option(help="Where reports are written.")] = Path("results"),
+) -> None:
+    """Write the finished reports of a pipeline; computes nothing."""
+    from neurodecode.cli.console import say
+    from neurodecode.core.errors import UserError
+    from neurodecode.core.fingerprint import Memory
+    from neurodecode.core.planner import Planner
+
+    graph = open_graph(pipeline, overrides, branch)
+    store = open_store(cache)
+    plans = Planner(graph, store, Memory.load(store.folder / "memory.json")).plan()
+    cards = {p.instance.id: p.card for p in plans if p.state == "fresh" and p.card is not None}
+    written = write_reports(graph, store, cards, out)
+    for path in written:
+        say(f"report: {path}")
+    if not written:
+        raise UserError(
+            f"report: {graph.name} has no finished report. Run it: neurodecode run {pipeline}."
+        )
+
+
+def write_reports(
+    graph: Graph, store: Store, cards: Mapping[Any, Mapping[str, Any]], out: Path
+) -> list[Path]:
+    """Write every finished report of a graph; one that is there already is left alone.
+
+    Returns
+    -------
+    paths : list of Path
+    """
+    written = []
+    for key, card in cards.items():
+        if not any(o["artifact"] == "document" for o in card["outputs"].values()):
+            continue
+        instance = graph.instances[key]
+        if not instance.address.startswith("plotting.report"):
+            continue
+        branch = "".join(f"_{k}-{v}" for k, v in instance.branch)
+        path = out / f"{graph.name}{branch}_{instance.name}.html"
+        stamp = f"<!-- result {card['key']} -->\n"
+        if not _is_current(path, stamp):
+            from neurodecode.core.files import write_text
+
+            document = next(iter(store.read(card).values()))
+            write_text(path, stamp + document.html)  # type: ignore[attr-defined]
+        written.append(path)
+    return written
+
+
+def _is_current(path: Path, stamp: str) -> bool:
+    try:
+        with path.open(encoding="utf-8") as stream:
+            return stream.readline() == stamp
+    except OSError:
+        return False

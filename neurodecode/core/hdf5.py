@@ -1,0 +1,317 @@
+"""Artifacts in HDF5 files: every array with its dims, units, checksum and digest, read lazily.
+
+The only file of the core that opens HDF5.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurodecode.core.artifacts import Array, Artifact, list_arrays
+from neurodecode.core.digests import dump_json, encode_text, iterate_rows, start_array_digest
+from neurodecode.core.errors import StoreError
+from neurodecode.core.packing import (
+    digest_parts,
+    pack,
+    pack_lineage,
+    unpack_artifact,
+    unpack_lineage,
+)
+
+if TYPE_CHECKING:
+    import h5py
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class StoredArray:
+    """An array in a result file: read when sliced, sent to workers as path and selection.
+
+    Parameters
+    ----------
+    path : str
+    name : str
+        Of the dataset inside the file.
+    full_shape : tuple of int
+    dtype : numpy dtype
+    rows : array of int, or None
+        Selected rows of the first axis; None for all.
+    """
+
+    path: str
+    name: str
+    full_shape: tuple[int, ...]
+    dtype: np.dtype
+    rows: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the selection."""
+        if self.rows is None:
+            return self.full_shape
+        return (len(self.rows), *self.full_shape[1:])
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.full_shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def take_rows(self, rows: Any) -> StoredArray:
+        """Return a selection of the rows, still unread."""
+        base = np.arange(self.full_shape[0]) if self.rows is None else self.rows
+        return StoredArray(self.path, self.name, self.full_shape, self.dtype, base[rows])
+
+    def __getitem__(self, key: Any) -> Any:
+        first, rest = (key[0], key[1:]) if isinstance(key, tuple) else (key, ())
+        if not self.full_shape or first is Ellipsis or first is None:
+            return self._read(None)[key]
+        if isinstance(first, int | np.integer):
+            row = first + len(self) if first < 0 else first
+            if not 0 <= row < len(self):
+                raise IndexError(f"row {first} of {len(self)}")
+            return self._read(np.array([row]))[(0, *rest)]
+        rows = np.arange(len(self))[first]
+        return self._read(rows)[(slice(None), *rest)]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        values = self._read(None)
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def _read(self, rows: np.ndarray | None) -> np.ndarray:
+        wanted = self.rows if rows is None else (rows if self.rows is None else self.rows[rows])
+        with open_result(Path(self.path)) as file, reading(self.path, self.name):
+            dataset = file[self.name]
+            if wanted is None:
+                values = dataset[()]
+            elif len(wanted) == 0:
+                values = np.empty((0, *self.full_shape[1:]), dataset.dtype)
+            else:
+                # One slice that spans the rows beats HDF5's own point selection by far.
+                start, stop = int(wanted.min()), int(wanted.max()) + 1
+                values = dataset[start:stop]
+                if not np.array_equal(wanted, np.arange(start, stop)):
+                    values = values[wanted - start]
+        return _decode(np.asarray(values), self.dtype)
+
+
+class reading:  # noqa: N801 - a context manager, named as it is used
+    """Turn HDF5's complaints into StoreError that names the file."""
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path, self.name = path, name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, OSError | KeyError | RuntimeError | ValueError):
+            raise StoreError(
+                f"{self.path}: '{self.name}' cannot be read ({error}); the file is damaged. "
+                "Delete it (or run neurodecode verify --delete) and run the pipeline again."
+            ) from error
+
+
+def open_result(path: Path) -> h5py.File:
+    """Open a stored file for reading, without a lock."""
+    import h5py
+
+    with reading(str(path), "/"):
+        return h5py.File(path, "r", locking=False)
+
+
+def create_file(path: Path) -> h5py.File:
+    """Open a new file for writing."""
+    import h5py
+
+    return h5py.File(path, "w", libver="v110", locking=False)
+
+
+def check_links(file: h5py.File, path: Path) -> None:
+    """Refuse a file that reaches outside itself."""
+    import h5py
+
+    def walk(group: h5py.Group) -> None:
+        for name in group:
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                raise StoreError(f"{path}: '{name}' is a link to another file; refused.")
+            item = group.get(name)
+            if isinstance(item, h5py.Group):
+                walk(item)
+            elif isinstance(item, h5py.Dataset) and (item.is_virtual or item.external):
+                raise StoreError(f"{path}: '{name}' keeps its data in another file; refused.")
+
+    walk(file)
+
+
+# ------------------------------------------------------------------------------ one artifact
+
+
+def write_artifact(file: h5py.File, name: str, artifact: Artifact) -> dict[str, Any]:
+    """Write one output; return its kind, digests and shape for the card."""
+    arrays, meta = pack(artifact)
+    described = {n: (dims, a) for n, a, dims in list_arrays(artifact)}
+    units = {"data": getattr(artifact, "units", "")}
+    group = f"outputs/{name}"
+    file.create_group(group)
+    digests = {}
+    for array_name, array in arrays.items():
+        dims = described.get(array_name, ((), None))[0]
+        digests[array_name] = write_array(
+            file, f"{group}/{array_name}", array, dims, units.get(array_name, "")
+        )
+    lineage_arrays, lineage_meta = pack_lineage(artifact.lineage)
+    lineage_digests = {
+        n: write_array(file, f"lineage/{name}/{n}", a, (), "") for n, a in lineage_arrays.items()
+    }
+    write_json(file, f"meta/lineage/{name}", lineage_meta)
+    write_json(file, f"meta/outputs/{name}", meta)
+    file[group].attrs["artifact"] = artifact.kind()
+    lead = arrays.get(artifact.rows_field)
+    return {
+        "artifact": artifact.kind(),
+        "digest": digest_parts(digests, meta),
+        "lineage": digest_parts(lineage_digests, lineage_meta),
+        "shape": list(lead.shape) if lead is not None else None,
+        "test_set": getattr(artifact, "test_set", ""),
+    }
+
+
+def read_artifact(path: Path, file: h5py.File, name: str) -> Artifact:
+    """Return one output, lazily."""
+    kind = read_text(file[f"outputs/{name}"].attrs["artifact"])
+    arrays = _open_arrays(path, file, f"outputs/{name}")
+    artifact = unpack_artifact(kind, arrays, read_json(file, f"meta/outputs/{name}"))
+    lineage = {n: np.asarray(a) for n, a in _open_arrays(path, file, f"lineage/{name}").items()}
+    meta = read_json(file, f"meta/lineage/{name}")
+    return artifact.with_lineage(unpack_lineage(lineage, meta))
+
+
+def verify_artifact(
+    path: Path, file: h5py.File, name: str, described: Mapping[str, Any]
+) -> list[str]:
+    """Return what in one output differs from its digests."""
+    problems = []
+    for group, wanted in (("outputs", described["digest"]), ("lineage", described["lineage"])):
+        digests = {}
+        for array_name, array in _open_arrays(path, file, f"{group}/{name}").items():
+            digests[array_name] = _digest_stored(array)
+            stated = read_text(file[f"{group}/{name}/{array_name}"].attrs["digest"])
+            if digests[array_name] != stated:
+                problems.append(f"{path}: {group}/{name}/{array_name} differs from its digest.")
+        meta = read_json(file, f"meta/{group}/{name}")
+        if digest_parts(digests, meta) != wanted:
+            problems.append(f"{path}: {group}/{name} differs from the digest on its card.")
+    return problems
+
+
+# --------------------------------------------------------------------------------- one array
+
+
+def write_array(file: h5py.File, name: str, array: Array, dims: tuple[str, ...], units: str) -> str:
+    """Write one array, block by block; return its digest."""
+    if array.dtype.kind == "O":
+        raise StoreError(f"{name}: arrays of Python objects are not stored. Give numbers or text.")
+    text = array.dtype.kind == "U"
+    values = encode_text(np.asarray(array)) if text else array
+    options: dict[str, Any] = {}
+    if values.shape and all(values.shape):
+        options = {"chunks": _choose_chunks(values.shape, values.dtype), "fletcher32": True}
+        if values.dtype.kind in "buiS":
+            options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    dataset = file.create_dataset(name, values.shape, values.dtype, track_times=False, **options)
+    digest = start_array_digest(values.dtype, values.shape)
+    start = 0
+    for block in iterate_rows(values):
+        if values.shape:
+            dataset[start : start + len(block)] = block
+            start += len(block)
+        else:
+            dataset[()] = block
+        digest.update(block.data if block.size else b"")
+    digest_text = digest.hexdigest()
+    dataset.attrs.update(
+        {"dims": ", ".join(dims), "units": units, "digest": digest_text,
+         "text": text, "dtype": values.dtype.str}
+    )  # fmt: skip
+    return digest_text
+
+
+def _choose_chunks(shape: tuple[int, ...], dtype: np.dtype) -> tuple[int, ...]:
+    """Return chunks of about a megabyte, whole rows where they fit."""
+    row = max(1, int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize)
+    if row <= CHUNK_BYTES:
+        return (int(min(shape[0], max(1, CHUNK_BYTES // row))), *shape[1:])
+    chunks = [1, *shape[1:]]
+    for axis in range(1, len(shape)):
+        rest = int(np.prod(chunks[axis + 1 :], dtype=np.int64)) * dtype.itemsize
+        chunks[axis] = int(max(1, min(shape[axis], CHUNK_BYTES // max(1, rest))))
+        if rest <= CHUNK_BYTES:
+            break
+    return tuple(chunks)
+
+
+def _open_arrays(path: Path, file: h5py.File, group: str) -> dict[str, Array]:
+    import h5py
+
+    found: dict[str, Array] = {}
+
+    def keep(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = open_array(path, file, f"{group}/{name}")
+
+    if group in file:
+        file[group].visititems(keep)
+    return found
+
+
+def open_array(path: Path, file: h5py.File, name: str) -> StoredArray:
+    """Return one array, unread."""
+    dataset = file[name]
+    dtype = np.dtype(read_text(dataset.attrs["dtype"]))
+    if bool(dataset.attrs["text"]):
+        dtype = np.dtype(f"U{dtype.itemsize}")
+    return StoredArray(str(path), name, tuple(dataset.shape), dtype)
+
+
+def _digest_stored(array: Array) -> str:
+    assert isinstance(array, StoredArray)
+    with open_result(Path(array.path)) as file:
+        dataset = file[array.name]
+        digest = start_array_digest(np.dtype(read_text(dataset.attrs["dtype"])), dataset.shape)
+        for block in iterate_rows(dataset):
+            digest.update(block.data if block.size else b"")
+    return digest.hexdigest()
+
+
+def _decode(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    return np.char.decode(values, "utf-8") if dtype.kind == "U" else values
+
+
+# -------------------------------------------------------------------------------- JSON values
+
+
+def write_json(file: h5py.File, name: str, value: Any) -> None:
+    """Keep a JSON value as bytes: attributes end at 64 KiB and carry no checksum."""
+    text = np.frombuffer(dump_json(value).encode(), np.uint8)
+    file.create_dataset(name, data=text, chunks=text.shape, fletcher32=True, track_times=False)
+
+
+def read_json(file: h5py.File, name: str) -> Any:
+    """Return a JSON value that write_json kept."""
+    return json.loads(file[name][()].tobytes())
+
+
+def read_text(value: Any) -> str:
+    """Return a text attribute, however it was written."""
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,67 @@
+"""A trained generator that comes with the package, or lies in a result file of one's own.
+
+The file is an ordinary result of this package: its lineage says which stimuli it was trained on,
+and the leakage check believes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from neurodecode.core.artifacts import Model
+from neurodecode.core.errors import DataError
+from neurodecode.core.resources import find_resource
+from neurodecode.core.stage import Stage
+
+
+class Pretrained(Stage):
+    """Read a trained model, with its lineage, from a result file.
+
+    Parameters
+    ----------
+    name : str
+        A model under ``data/`` of the package, such as "digits_generator", or the path of a
+        result file (.h5) that holds one.
+    """
+
+    stage: ClassVar[str] = "reconstruction.pretrained"
+    example: ClassVar[Mapping[str, Any]] = {"name": "digits_generator"}
+    name: str
+
+    def sources(self) -> Sequence[Path]:
+        """Return the file."""
+        return (find_model_file(self.name),)
+
+    def run(self) -> Model:
+        """Return the model; its arrays are copied, so that the result stands on its own."""
+        from neurodecode.core.store import read_outputs_of
+
+        path = find_model_file(self.name)
+        models = [a for a in read_outputs_of(path).values() if isinstance(a, Model)]
+        if len(models) != 1:
+            raise DataError(
+                f"{self.stage}: {path} holds {len(models)} models. Give a result file with one "
+                "(of reconstruction.train_diffusion, say)."
+            )
+        return models[0]
+
+
+def find_model_file(name: str) -> Path:
+    """Return the path of a model by name or path.
+
+    Raises
+    ------
+    DataError
+        There is no such file.
+    """
+    shipped = find_resource(f"data/{name}.h5")
+    path = shipped if shipped is not None else Path(name)
+    if not path.is_file():
+        raise DataError(
+            f"reconstruction.pretrained: no model '{name}': neither data/{name}.h5 of the package "
+            "nor a file of that path. Train one (reconstruction.train_diffusion) and name its "
+            "result file; neurodecode show tells where it lies."
+        )
+    return path
