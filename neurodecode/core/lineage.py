@@ -29,6 +29,7 @@ ContactKind = Literal["label", "transductive", "unknown"]
 Tokens = Mapping[str, np.ndarray]
 
 EVERY_FOLD = -1
+NOTHING = np.uint64(0)
 LEVELS = ("sample", "stimulus", "category", "run", "session", "subject")
 
 
@@ -73,7 +74,7 @@ class Peers:
     def to_contact(self, groups: np.ndarray) -> Contact:
         """Return what the rows of these groups have seen."""
         tokens = {
-            level: np.unique(values[np.isin(owner, groups)])
+            level: _drop_nothing(np.unique(values[np.isin(owner, groups)]))
             for level, (values, owner) in self.members.items()
         }
         return Contact(self.step, self.kind, self.reason, tokens)
@@ -128,19 +129,19 @@ def make_row_tokens(table: Table, where: str = "") -> dict[str, np.ndarray]:
     if "sample_id" in table:
         found["sample"] = [make_tokens(table["sample_id"], "sample")]
     stimulus = [
-        make_tokens(table[column], prefix)
+        _make_tokens_of(table[column], prefix)
         for column, prefix in (("source", "source"), ("digest", "content"))
-        if column in table and (table[column] != "").all()
+        if column in table and (table[column] != "").any()
     ]
     if not stimulus:
         for column in ("stimulus_id", "id"):
             if column in table:
-                stimulus = [make_tokens(table[column], "source")]
+                stimulus = [_make_tokens_of(table[column], "source")]
                 break
     if stimulus:
         found["stimulus"] = stimulus
     if "category" in table:
-        found["category"] = [make_tokens(table["category"], "category")]
+        found["category"] = [_make_tokens_of(table["category"], "category")]
     place: list[np.ndarray] = []
     for level in ("subject", "session", "run"):
         if level in table:
@@ -152,7 +153,18 @@ def make_row_tokens(table: Table, where: str = "") -> dict[str, np.ndarray]:
 
 def collect_tokens(tokens: Mapping[str, np.ndarray], rows: Any = slice(None)) -> Tokens:
     """Return the sorted unique tokens of some rows, by level."""
-    return {level: np.unique(values[rows]) for level, values in tokens.items()}
+    return {level: _drop_nothing(np.unique(values[rows])) for level, values in tokens.items()}
+
+
+def _make_tokens_of(values: np.ndarray, prefix: str) -> np.ndarray:
+    """Return tokens, NOTHING where nothing was shown: blank rows do not share a stimulus."""
+    tokens = make_tokens(values, prefix)
+    tokens[np.asarray(values).astype(str) == ""] = NOTHING
+    return tokens
+
+
+def _drop_nothing(tokens: np.ndarray) -> np.ndarray:
+    return tokens[tokens != NOTHING]
 
 
 def merge_contacts(contacts: Iterable[Contact]) -> tuple[Contact, ...]:

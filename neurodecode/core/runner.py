@@ -245,7 +245,7 @@ class Run:
             "allow_leakage": instance.allow_leakage,
             "seconds": card.get("seconds"),
             "peak_mb": card.get("peak_mb"),
-            "key": card.get("key"),
+            "key": card.get("key", ""),
         }
 
     def finish(self, plan: StepPlan, outcome: Outcome) -> None:

@@ -187,10 +187,11 @@ def read_outputs(stage: type[Stage]) -> dict[str, OutputSpec]:
     if inspect.isclass(hint) and issubclass(hint, Artifact):
         return {hint.kind(): OutputSpec(hint)}
     if typing.is_typeddict(hint):
-        required = hint.__required_keys__  # type: ignore[union-attr]
+        # not __required_keys__: it does not see NotRequired in annotations kept as text
+        extras = typing.get_type_hints(hint, include_extras=True)
         return {
-            name: OutputSpec(_unwrap(artifact), name not in required)
-            for name, artifact in typing.get_type_hints(hint).items()
+            name: OutputSpec(_unwrap(kind), typing.get_origin(kind) is typing.NotRequired)
+            for name, kind in extras.items()
         }
     raise TypeError(
         f"{stage.__module__}.{stage.__name__}.run: returns {hint!r}. Annotate it with an artifact, "

@@ -68,10 +68,16 @@ def make_samples(
     names = zip(place, table["subject"], table["session"], table["run"], ids, strict=True)
     table["sample_id"] = make_tokens(["/".join(parts) for parts in names], "sample")
     if stimuli is not None:
-        rows = find_rows(stimuli.items["id"], ids, what="stimulus", where=f"dataset {dataset}")
+        shown = ids != ""
+        rows = find_rows(
+            stimuli.items["id"], ids[shown], what="stimulus", where=f"dataset {dataset}"
+        )
         for column in ("source", "digest", "category"):
             if column in stimuli.items:
-                table[column] = stimuli.items[column][rows]
+                known = stimuli.items[column]
+                values = np.full(n, "", known.dtype if known.dtype.kind == "U" else "U32")
+                values[shown] = known[rows].astype(values.dtype)
+                table[column] = values
     return Table({**table, **columns})
 
 
