@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from neurodecode.core.artifacts import is_accepted
 from neurodecode.core.checks import list_names, name_nearest
 from neurodecode.core.draft import Draft, StepSpec, list_references
 from neurodecode.core.graph import Branch, Graph, Instance, Ref
@@ -191,7 +190,7 @@ def _choose_output(
             f"{name_nearest(output, outputs)} It gives: {list_names(outputs)}.",
         )
         return None
-    fitting = [n for n, o in outputs.items() if is_accepted(kind.artifact, o.artifact)]
+    fitting = [n for n, o in outputs.items() if kind.accepts(o.artifact)]
     if output:
         if output in fitting:
             return output
@@ -211,8 +210,8 @@ def _choose_output(
         return None
     draft.complain(
         line,
-        f"{spec.name}: {key} takes {kind.artifact.__name__}, but {giver.name} "
-        f"({giver.address}) gives {got}. Name a step that gives {kind.artifact.__name__}.",
+        f"{spec.name}: {key} takes {kind.words}, but {giver.name} "
+        f"({giver.address}) gives {got}. Name a step that gives {kind.words}.",
     )
     return None
 
@@ -228,7 +227,7 @@ def _shape_input(
     if len(refs) > 1:
         draft.complain(
             spec.line,
-            f"{spec.name}: {key} takes one {kind.artifact.__name__}, but is given {len(refs)} "
+            f"{spec.name}: {key} takes one {kind.words}, but is given {len(refs)} "
             f"branches. {spec.address} cannot gather this input.",
         )
     return refs[0] if refs else None

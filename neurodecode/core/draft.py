@@ -225,7 +225,7 @@ def _read_step(draft: Draft, name: str, node: Node) -> None:
         if not kind.optional and key not in spec.inputs and key != CONTEXT_INPUT:
             draft.complain(
                 node.line,
-                f"{name}: input '{key}' ({kind.artifact.__name__}) is missing. Name the step that "
+                f"{name}: input '{key}' ({kind.words}) is missing. Name the step that "
                 f"gives it: {key}: step, or step.output.",
             )
     draft.steps[name] = spec

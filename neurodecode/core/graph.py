@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from neurodecode.core.artifacts import Artifact, is_accepted
+from neurodecode.core.artifacts import Artifact
 from neurodecode.core.stage import InputSpec, Stage
 
 CONTEXT_INPUT = "context"  # filled by the runner for stages that print what was run
@@ -117,5 +117,5 @@ def check_artifact(value: Any, kind: InputSpec, where: str) -> None:
         value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
     )
     for item in given:
-        if not isinstance(item, Artifact) or not is_accepted(kind.artifact, type(item)):
-            raise TypeError(f"{where}: takes {kind.artifact.__name__}, got {type(item).__name__}.")
+        if not isinstance(item, Artifact) or not kind.accepts(type(item)):
+            raise TypeError(f"{where}: takes {kind.words}, got {type(item).__name__}.")

@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 
-from neurodecode.core.artifacts import Array, Artifact
+from neurodecode.core.artifacts import Array, Artifact, is_accepted
 from neurodecode.core.checks import list_names, name_nearest
 from neurodecode.core.errors import UserError
 from neurodecode.core.lineage import ContactKind
@@ -131,12 +131,23 @@ class Stage(BaseModel):
 class InputSpec:
     """One input of a stage: the artifact it takes, whether it may be left out, and how many.
 
-    ``many`` is "one", "list" (any number of steps) or "dict" (branches of a gathered step).
+    ``many`` is "one", "list" (any number of steps) or "dict" (branches of a gathered step);
+    ``others`` are further artifacts that will do, where the annotation is a union.
     """
 
     artifact: type[Artifact]
     optional: bool
     many: Literal["one", "list", "dict"]
+    others: tuple[type[Artifact], ...] = ()
+
+    def accepts(self, given: type[Artifact]) -> bool:
+        """Tell whether an artifact of this class may be handed in."""
+        return any(is_accepted(wanted, given) for wanted in (self.artifact, *self.others))
+
+    @property
+    def words(self) -> str:
+        """Return what it takes, for messages."""
+        return " or ".join(a.__name__ for a in (self.artifact, *self.others))
 
 
 @dataclass(frozen=True)
@@ -159,10 +170,11 @@ def read_inputs(stage: type[Stage]) -> dict[str, InputSpec]:
 
 
 def _read_input(stage: type[Stage], name: str, hint: Any, optional: bool) -> InputSpec:
+    others: tuple[type[Artifact], ...] = ()
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         options = [a for a in typing.get_args(hint) if a is not type(None)]
-        optional = True
-        hint = options[0] if len(options) == 1 else Artifact
+        optional = optional or len(options) < len(typing.get_args(hint))
+        hint, others = options[0], tuple(options[1:])
     many: Literal["one", "list", "dict"] = "one"
     origin = typing.get_origin(hint)
     if origin in (list, Sequence):
@@ -174,7 +186,7 @@ def _read_input(stage: type[Stage], name: str, hint: Any, optional: bool) -> Inp
             f"{stage.__module__}.{stage.__name__}.run: input '{name}' is annotated {hint!r}. "
             "Annotate it with an artifact (Responses, Features, ...), a list or a dict of one."
         )
-    return InputSpec(hint, optional, many)
+    return InputSpec(hint, optional, many, others)
 
 
 @cache

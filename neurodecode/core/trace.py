@@ -202,17 +202,40 @@ def _give(
     contacts = {fold: list(made) for fold, made in seen.items()}
     for fold, made in own.seen.items():
         contacts.setdefault(fold, []).extend(made)
-    peers: list[Peers] = list(own.peers)
     table = get_row_table(artifact)
-    for source, given, by_row in aligned:
-        if table is not None and len(table) == len(source) and not isinstance(artifact, Scores):
-            peers += given
-        elif by_row and not isinstance(artifact, Split):  # a split follows from the table alone
-            for p in given:
-                contacts.setdefault(EVERY_FOLD, []).append(p.to_contact(np.unique(p.groups)))
+    peers, left_over = _align_peers(artifact, table, aligned)
+    for p in left_over:
+        contacts.setdefault(EVERY_FOLD, []).append(p.to_contact(np.unique(p.groups)))
     return Lineage(
         seen={fold: merge_contacts(made) for fold, made in sorted(contacts.items())},
-        peers=tuple(peers),
+        peers=(*own.peers, *peers),
         split=own.split or digest,
         unit=own.unit or unit,
     )
+
+
+def _align_peers(
+    artifact: Artifact, table: Table | None, aligned: list[tuple[Table, tuple[Peers, ...], bool]]
+) -> tuple[list[Peers], list[Peers]]:
+    """Return the peers along an output's rows, and those whose rows it does not keep."""
+    if isinstance(artifact, Split):  # a split follows from the table alone
+        return [], []
+    by_row = [(source, given) for source, given, row_wise in aligned if row_wise]
+    if table is None or isinstance(artifact, Scores):
+        return [], [p for _, given in by_row for p in given]
+    peers = [p for source, given, _ in aligned if len(source) == len(table) for p in given]
+    others = [(source, given) for source, given in by_row if len(source) != len(table)]
+    if len(others) > 1 and sum(len(source) for source, _ in others) == len(table):
+        start = 0
+        for source, given in others:  # inputs set one below the other
+            peers += [_shift_groups(p, start, len(table)) for p in given]
+            start += len(source)
+        return peers, []
+    return peers, [p for _, given in others for p in given]
+
+
+def _shift_groups(peers: Peers, start: int, n_rows: int) -> Peers:
+    """Return peers of some rows of a longer table; the other rows have none."""
+    groups = np.full(n_rows, -1, np.int64)
+    groups[start : start + len(peers.groups)] = peers.groups
+    return replace(peers, groups=groups)
