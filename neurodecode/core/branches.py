@@ -11,7 +11,7 @@ from neurodecode.core.checks import list_names, name_nearest
 from neurodecode.core.draft import Draft, StepSpec, list_references
 from neurodecode.core.graph import Branch, Graph, Instance, Ref
 from neurodecode.core.stage import InputSpec, Stage, read_inputs, read_outputs
-from neurodecode.core.yaml_tree import Node, substitute, to_plain
+from neurodecode.core.yaml_tree import Node, find_variables, substitute, to_plain
 
 
 def check_variables(draft: Draft) -> None:
@@ -43,7 +43,7 @@ def sort_steps(draft: Draft) -> list[str]:
                 step = reference.split(".")[0]
                 if step in draft.steps:
                     needs[spec.name].add(step)
-                elif "${" not in reference:
+                elif "${" not in reference and step not in draft.broken:
                     draft.complain(
                         line,
                         f"{spec.name}: {key}: Unknown input step '{step}'."
@@ -68,6 +68,7 @@ def expand(draft: Draft, order: Sequence[str]) -> Graph:
     """Make one instance of each step for every branch it depends on."""
     instances: dict[tuple[str, Branch], Instance] = {}
     depends: dict[str, set[str]] = {}
+    whole = [row for row in draft.variables if all(v in row for v in draft.axes)]
     for name in order:
         spec = draft.steps[name]
         own = set(spec.variables())
@@ -76,7 +77,7 @@ def expand(draft: Draft, order: Sequence[str]) -> Graph:
                 own |= depends.get(reference.split(".")[0], set()) - set(spec.gather)
         depends[name] = own
         combinations = {
-            tuple((v, row[v].value) for v in draft.axes if v in own): row for row in draft.variables
+            tuple((v, row[v].value) for v in draft.axes if v in own): row for row in whole
         }
         for branch, row in combinations.items():
             instance = _make_instance(draft, spec, branch, row, depends, instances)
@@ -152,6 +153,8 @@ def _find_branches(
     values: Mapping[str, Node],
 ) -> list[tuple[str | None, Ref]]:
     step, _, output = reference.partition(".")
+    if step in draft.broken or "${" in reference:  # complained of already
+        return []
     if step not in draft.steps:
         draft.complain(
             line, f"{spec.name}: {key}: Unknown input step '{step}'."
@@ -176,6 +179,8 @@ def _find_branches(
         if not left_out:
             label = ",".join(there[v] for v in gathered) if gathered else None
             found.append((label, Ref(name, other, chosen)))
+    if not found and not kind.optional and any(name == step for name, _ in instances):
+        draft.complain(line, f"{spec.name}: {key}: no branch of {step} is left to gather.")
     return found
 
 
@@ -251,8 +256,9 @@ def _make_stage(draft: Draft, spec: StepSpec, values: Mapping[str, Node]) -> Sta
         except ValidationError as error:
             if best is None or error.error_count() < best.error_count():
                 best = error
-    if best is not None:
-        for problem in best.errors():
+    for problem in best.errors() if best is not None else ():
+        key = problem["loc"][0] if problem["loc"] else None
+        if key not in given or not find_variables(given[str(key)]):  # else complained of already
             _complain_setting(draft, spec, given, problem)
     return None
 

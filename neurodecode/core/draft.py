@@ -63,6 +63,7 @@ class Draft:
     steps: dict[str, StepSpec]
     folders: tuple[Path, ...]
     problems: list[str] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)  # steps that could not be read
 
     def complain(self, line: int, text: str) -> None:
         """Note a mistake."""
@@ -136,8 +137,10 @@ def _read_each(
 ) -> None:
     zipped = each.pop("zip", None)
     groups: list[dict[str, Node]] = [{name: node} for name, node in each.items()]
-    if zipped is not None:
-        groups.append(dict(zipped.value) if isinstance(zipped.value, dict) else {})
+    if zipped is not None and isinstance(zipped.value, dict) and zipped.value:
+        groups.append(dict(zipped.value))
+    elif zipped is not None:
+        draft.complain(zipped.line, "each: zip: write zip: {one: [a, b], other: [c, d]}.")
     axes: list[list[dict[str, Node]]] = []
     for group in groups:
         columns: dict[str, list[Node]] = {}
@@ -155,7 +158,8 @@ def _read_each(
                 draft.complain(node.line, f"each: '{name}' lists a value twice.")
         if len({len(v) for v in columns.values()}) > 1:
             got = ", ".join(f"{k} {len(v)}" for k, v in columns.items())
-            draft.complain(1, f"each: zip needs lists of one length, got {got}.")
+            line = zipped.line if zipped is not None else 1
+            draft.complain(line, f"each: zip needs lists of one length, got {got}.")
             continue
         rows = [
             dict(zip(columns, values, strict=True))
@@ -187,6 +191,7 @@ def _read_each(
 def _read_step(draft: Draft, name: str, node: Node) -> None:
     if not isinstance(node.value, dict) or "stage" not in node.value:
         draft.complain(node.line, f"{name}: needs a 'stage:', such as stage: datasets.digits.")
+        draft.broken.add(name)
         return
     keys = dict(node.value)
     try:
@@ -196,6 +201,7 @@ def _read_step(draft: Draft, name: str, node: Node) -> None:
         read_outputs(stage)
     except (UserError, TypeError) as error:
         draft.complain(node.value["stage"].line, f"{name}: {error}")
+        draft.broken.add(name)
         return
     spec = StepSpec(name, node.line, address, stage, {}, {})
     for key, value in keys.items():

@@ -160,13 +160,12 @@ def check_links(file: h5py.File, path: Path) -> None:
 def write_artifact(file: h5py.File, name: str, artifact: Artifact) -> dict[str, Any]:
     """Write one output; return its kind, digests and shape for the card."""
     arrays, meta = pack(artifact)
-    described = {n: (dims, a) for n, a, dims in list_arrays(artifact)}
+    axes = [dims for _, _, dims in list_arrays(artifact)]  # in the order of pack, too
     units = {"data": getattr(artifact, "units", "")}
     group = f"outputs/{name}"
     file.create_group(group)
     digests = {}
-    for array_name, array in arrays.items():
-        dims = described.get(array_name, ((), None))[0]
+    for (array_name, array), dims in zip(arrays.items(), axes, strict=True):
         digests[array_name] = write_array(
             file, f"{group}/{array_name}", array, dims, units.get(array_name, "")
         )
@@ -205,7 +204,7 @@ def verify_artifact(
     for group, wanted in (("outputs", described["digest"]), ("lineage", described["lineage"])):
         digests = {}
         for array_name, array in _open_arrays(path, file, f"{group}/{name}").items():
-            digests[array_name] = _digest_stored(array)
+            digests[array_name] = digest_stored(array)
             stated = read_text(file[f"{group}/{name}/{array_name}"].attrs["digest"])
             if digests[array_name] != stated:
                 problems.append(f"{path}: {group}/{name}/{array_name} differs from its digest.")
@@ -284,7 +283,8 @@ def open_array(path: Path, file: h5py.File, name: str) -> StoredArray:
     return StoredArray(str(path), name, tuple(dataset.shape), dtype)
 
 
-def _digest_stored(array: Array) -> str:
+def digest_stored(array: Array) -> str:
+    """Return the digest of a stored array, read again in blocks."""
     assert isinstance(array, StoredArray)
     with open_result(Path(array.path)) as file:
         dataset = file[array.name]

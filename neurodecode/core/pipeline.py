@@ -61,13 +61,11 @@ def build_graph(
     for override in overrides:
         apply_override(root, override)
     draft = read_draft(root, path, branches or {})
-    if "controls" in root.value and not draft.problems:
+    if "controls" in root.value:
         add_controls(draft, root.value["controls"])
     check_variables(draft)
     order = sort_steps(draft)
-    if draft.problems:
-        raise PipelineError(draft.problems)
-    graph = expand(draft, order)
+    graph = expand(draft, order)  # checks settings and wiring, whatever else was found
     if draft.problems:
         raise PipelineError(list(dict.fromkeys(draft.problems)))
     return graph

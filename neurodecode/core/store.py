@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurodecode.core.artifacts import Array, Artifact
-from neurodecode.core.digests import digest_json, dump_json
+from neurodecode.core.digests import digest_file, digest_json, dump_json
 from neurodecode.core.errors import StoreError
 from neurodecode.core.files import write_text, writing
 from neurodecode.core.hdf5 import (
     check_links,
     create_file,
+    digest_stored,
     open_array,
     open_result,
     read_artifact,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     import h5py
 
 SCHEMA = 1
+BESIDE = ("path", "bytes", "file")  # said by the card beside a file only
 
 
 class Store:
@@ -102,10 +104,11 @@ class Store:
             with create_file(temporary) as file:
                 for name, artifact in outputs.items():
                     described[name] = write_artifact(file, name, artifact)
-                full = {**card, "schema": SCHEMA, "outputs": described}
+                inside = {k: v for k, v in card.items() if k not in BESIDE}
+                full = {**inside, "schema": SCHEMA, "outputs": described}
                 _write_card(file, full)
-            size = temporary.stat().st_size
-        full["path"], full["bytes"] = str(path), size
+            size, whole = temporary.stat().st_size, digest_file(temporary)
+        full |= {"path": str(path), "bytes": size, "file": whole}
         write_text(
             path.with_suffix(".json"), dump_json({"card": full, "digest": digest_json(full)})
         )
@@ -118,6 +121,8 @@ class Store:
     def block_path(self, stage: str, key: str, block: str) -> Path:
         """Return where a finished piece is or will be."""
         safe = "".join(c if c.isalnum() or c in "-_=" else "_" for c in block)
+        if safe != block:  # names that differ must not meet
+            safe += f"-{digest_json(block)[:8]}"
         return self.locate(stage, key).with_suffix(".blocks") / f"{safe}.h5"
 
     def write_block(
@@ -132,16 +137,29 @@ class Store:
             }
             write_json(file, "names", list(digests.items()))
 
-    def read_block(self, stage: str, key: str, block: str) -> dict[str, Array] | None:
-        """Return the arrays of a finished piece, or None if it is absent or damaged."""
+    def read_block(
+        self, stage: str, key: str, block: str, check: bool = True
+    ) -> dict[str, Array] | None:
+        """Return the arrays of a finished piece, or None if it is absent or damaged.
+
+        Parameters
+        ----------
+        check : bool
+            Digest every array again, so that no damage is met when the pieces are put together.
+        """
         path = self.block_path(stage, key, block)
         if not path.is_file():
             return None
         try:
             with open_result(path) as file:
-                names = [name for name, _ in read_json(file, "names")]
-                return {n: open_array(path, file, f"arrays/{i}") for i, n in enumerate(names)}
-        except (StoreError, KeyError, ValueError):
+                digests = dict(read_json(file, "names"))
+                arrays: dict[str, Array] = {
+                    n: open_array(path, file, f"arrays/{i}") for i, n in enumerate(digests)
+                }
+                if check and any(digest_stored(arrays[n]) != digests[n] for n in arrays):
+                    raise StoreError(f"{path}: differs from its digests.")
+                return arrays
+        except (StoreError, KeyError, ValueError, OSError):
             path.unlink(missing_ok=True)
             return None
 
@@ -188,7 +206,7 @@ def read_card_inside(path: Path) -> dict[str, Any]:
 def verify_file(path: Path) -> list[str]:
     """Return what is wrong with a result file: nothing, or a line per damaged part.
 
-    Every array is read and digested again; so are lineage and card.
+    Every array is read and digested again; so are lineage and card, and the file as a whole.
     """
     problems = []
     try:
@@ -202,6 +220,8 @@ def verify_file(path: Path) -> list[str]:
             beside = _load_card(path)
             if beside is None or {k: beside[k] for k in card} != card:
                 problems.append(f"{path}: the card beside the file is absent or differs.")
+            elif not problems and digest_file(path) != beside["file"]:  # HDF5's own bookkeeping
+                problems.append(f"{path}: its bytes differ from the digest on the card beside it.")
     except (StoreError, KeyError, ValueError, OSError, RuntimeError) as error:
         problems.append(f"{path}: {error}")
     return problems

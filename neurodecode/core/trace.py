@@ -220,22 +220,40 @@ def _align_peers(
     """Return the peers along an output's rows, and those whose rows it does not keep."""
     if isinstance(artifact, Split):  # a split follows from the table alone
         return [], []
-    by_row = [(source, given) for source, given, row_wise in aligned if row_wise]
-    if table is None or isinstance(artifact, Scores):
-        return [], [p for _, given in by_row for p in given]
-    peers = [p for source, given, _ in aligned if len(source) == len(table) for p in given]
-    others = [(source, given) for source, given in by_row if len(source) != len(table)]
-    if len(others) > 1 and sum(len(source) for source, _ in others) == len(table):
-        start = 0
-        for source, given in others:  # inputs set one below the other
-            peers += [_shift_groups(p, start, len(table)) for p in given]
-            start += len(source)
-        return peers, []
-    return peers, [p for _, given in others for p in given]
+    peers: list[Peers] = []
+    left_over: list[Peers] = []
+    for source, given, row_wise in aligned:
+        known = table is not None and not isinstance(artifact, Scores)
+        rows = _find_source_rows(table, source) if known and table is not None else None
+        if rows is not None:
+            peers += [_follow_rows(p, rows) for p in given]
+        elif row_wise:
+            left_over += given
+    return peers, left_over
 
 
-def _shift_groups(peers: Peers, start: int, n_rows: int) -> Peers:
-    """Return peers of some rows of a longer table; the other rows have none."""
-    groups = np.full(n_rows, -1, np.int64)
-    groups[start : start + len(peers.groups)] = peers.groups
-    return replace(peers, groups=groups)
+def _find_source_rows(table: Table, source: Table) -> np.ndarray | None:
+    """Return the row of an input that each row of an output comes from; -1 for none.
+
+    None where the tables have no identity in common. Rows are told by identity, since
+    predictions, say, come in the order of folds, and stacked subjects one below the other.
+    """
+    names = [("sample_id", "sample_id"), ("id", "id"), ("stimulus_id", "id"), ("id", "stimulus_id")]
+    common = [(table[a], source[b]) for a, b in names if a in table and b in source]
+    if not common:
+        return np.arange(len(table)) if len(table) == len(source) else None
+    ours, theirs = common[0]
+    if np.array_equal(ours, theirs):
+        return np.arange(len(table))
+    order = np.argsort(theirs, kind="stable")
+    ordered = theirs[order]
+    if not len(ordered) or (ordered[1:] == ordered[:-1]).any():
+        return None
+    at = np.minimum(np.searchsorted(ordered, ours), len(ordered) - 1)
+    rows = np.where(ordered[at] == ours, order[at], -1)
+    return rows if (rows >= 0).any() else None
+
+
+def _follow_rows(peers: Peers, rows: np.ndarray) -> Peers:
+    """Return peers along other rows; those that come from none of its rows have no peers."""
+    return replace(peers, groups=np.where(rows >= 0, peers.groups[rows], -1))

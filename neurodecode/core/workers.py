@@ -16,6 +16,8 @@ from neurodecode.core.runner import Id, News, Run
 from neurodecode.core.stage import Stage
 from neurodecode.core.tasks import Outcome, Task, execute
 
+DIED = "its worker died (out of memory, or killed). Use fewer workers, or none."
+
 _queue: Any = None  # of a worker process: where it reports progress
 
 
@@ -43,15 +45,78 @@ class _Started:
     since: float = field(default_factory=time.monotonic)
 
 
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A step, the names of its pieces, or one piece of it."""
+
+    started: _Started
+    what: str
+    block: str = ""
+
+
+class _Pool:
+    """Worker processes, replaced when one of them dies."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.context = multiprocessing.get_context("spawn")
+        self.queue = self.context.Queue()
+        self.jobs: dict[Future[Outcome], _Job] = {}
+        self.start()
+
+    def start(self) -> None:
+        """Make new processes."""
+        self.executor = ProcessPoolExecutor(
+            self.workers, self.context, _start_worker, (self.queue,)
+        )
+
+    def stop(self) -> None:
+        """End all processes, busy ones too."""
+        processes = list((getattr(self.executor, "_processes", None) or {}).values())
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            if process.is_alive():
+                process.terminate()
+
+    def submit(self, job: _Job) -> None:
+        """Hand out a job."""
+        self.jobs[self._send(job)] = job
+
+    def collect(self) -> list[tuple[_Job, Outcome]]:
+        """Wait for jobs to end, and return how they did."""
+        finished, _ = wait(self.jobs, return_when=FIRST_COMPLETED)
+        if any(isinstance(future.exception(), BrokenProcessPool) for future in finished):
+            return self._do_again()
+        return [(self.jobs.pop(future), future.result()) for future in finished]
+
+    def _send(self, job: _Job) -> Future[Outcome]:
+        return self.executor.submit(_work, job.started.task, job.what, job.block)
+
+    def _do_again(self) -> list[tuple[_Job, Outcome]]:
+        """Do what was under way when a worker died again, one by one, to tell who killed it."""
+        wait(self.jobs)  # a broken executor ends them all
+        jobs, self.jobs = self.jobs, {}
+        self.stop()
+        self.start()
+        ended = []
+        for future, job in jobs.items():
+            if isinstance(future.exception(), BrokenProcessPool):
+                future = self._send(job)
+            try:
+                ended.append((job, future.result()))
+            except BrokenProcessPool:
+                ended.append((job, Outcome(error=DIED, kind="step")))
+                self.stop()
+                self.start()
+        return ended
+
+
 def run_on_workers(run: Run, workers: int) -> None:
     """Do all the steps of a run on spawned worker processes."""
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    listening = threading.Thread(target=_listen, args=(queue, run), daemon=True)
+    pool = _Pool(workers)
+    listening = threading.Thread(target=_listen, args=(pool.queue, run), daemon=True)
     listening.start()
     started: dict[Id, _Started] = {}
-    jobs: dict[Future[Outcome], tuple[Id, str]] = {}
-    pool = ProcessPoolExecutor(workers, context, _start_worker, (queue,))
     try:
         while True:
             for plan in run.find_ready(started):
@@ -59,9 +124,8 @@ def run_on_workers(run: Run, workers: int) -> None:
                 started[plan.instance.id] = current
                 run.tell(News("started", plan.instance.label))
                 in_blocks = type(plan.instance.stage).blocks is not Stage.blocks
-                job = "list" if in_blocks else "all"
-                jobs[pool.submit(_work, current.task, job, "")] = (plan.instance.id, job)
-            if not jobs:
+                pool.submit(_Job(current, "list" if in_blocks else "all"))
+            if not pool.jobs:
                 if not any(
                     k not in run.summary.cards and not run.is_settled(k)
                     for k in run.graph.instances
@@ -70,68 +134,42 @@ def run_on_workers(run: Run, workers: int) -> None:
                 if not run.find_ready(started):
                     return
                 continue
-            finished, _ = wait(jobs, return_when=FIRST_COMPLETED)
-            for future in finished:
-                key, job = jobs.pop(future)
-                _take_up(run, pool, jobs, started, key, job, _get_outcome(future))
+            for job, outcome in pool.collect():
+                _take_up(run, pool, started, job, outcome)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in list(getattr(pool, "_processes", {}) or {}):
-            _stop(pool, process)
-        queue.put(None)
+        pool.stop()
+        pool.queue.put(None)
         listening.join(timeout=1)
 
 
-def _stop(pool: ProcessPoolExecutor, pid: int) -> None:
-    """End a worker that is still busy when the run is broken off."""
-    process = pool._processes.get(pid) if pool._processes else None
-    if process is not None and process.is_alive():
-        process.terminate()
-
-
 def _take_up(
-    run: Run,
-    pool: ProcessPoolExecutor,
-    jobs: dict[Future[Outcome], tuple[Id, str]],
-    started: dict[Id, _Started],
-    key: Id,
-    job: str,
-    outcome: Outcome,
+    run: Run, pool: _Pool, started: dict[Id, _Started], job: _Job, outcome: Outcome
 ) -> None:
     """Go on after a job: share out the pieces, put them together, or finish the step."""
-    if key not in started:  # another piece of it failed
+    current = job.started
+    key = current.plan.instance.id
+    if started.get(key) is not current:  # another piece of it failed
         return
-    current = started[key]
     if outcome.error:
         del started[key]
         run.finish(current.plan, outcome)
-    elif job == "list" and outcome.blocks:
+    elif job.what == "list" and outcome.blocks:
         current.left = current.total = len(outcome.blocks)
         for block in outcome.blocks:
-            jobs[pool.submit(_work, current.task, "block", block)] = (key, "block")
-    elif job == "list":
-        jobs[pool.submit(_work, current.task, "all", "")] = (key, "all")
-    elif job == "block":
+            pool.submit(_Job(current, "block", block))
+    elif job.what == "list":
+        pool.submit(_Job(current, "all"))
+    elif job.what == "block":
         current.left -= 1
         done = current.total - current.left
         elapsed = time.monotonic() - current.since
         progress = Progress(current.task.label, done, current.total, elapsed)
         run.tell(News("progress", current.task.label, progress=progress))
         if not current.left:
-            jobs[pool.submit(_work, current.task, "all", "")] = (key, "all")
+            pool.submit(_Job(current, "all"))
     else:
         del started[key]
         run.finish(current.plan, outcome)
-
-
-def _get_outcome(future: Future[Outcome]) -> Outcome:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        return Outcome(
-            error="its worker died (out of memory, or killed). Use fewer workers, or none.",
-            kind="step",
-        )
 
 
 def _listen(queue: Any, run: Run) -> None:

@@ -7,11 +7,15 @@ and the leakage check believes it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import NonNegativeInt
+
 from neurodecode.core.artifacts import Model
 from neurodecode.core.errors import DataError
+from neurodecode.core.lineage import EVERY_FOLD, Lineage
 from neurodecode.core.resources import find_resource
 from neurodecode.core.stage import Stage
 
@@ -24,11 +28,14 @@ class Pretrained(Stage):
     name : str
         A model under ``data/`` of the package, such as "digits_generator", or the path of a
         result file (.h5) that holds one.
+    fold : int or None
+        Which fold's model to take where the file has one per fold; its lineage is that fold's.
     """
 
     stage: ClassVar[str] = "reconstruction.pretrained"
     example: ClassVar[Mapping[str, Any]] = {"name": "digits_generator"}
     name: str
+    fold: NonNegativeInt | None = None
 
     def sources(self) -> Sequence[Path]:
         """Return the file."""
@@ -45,7 +52,19 @@ class Pretrained(Stage):
                 f"{self.stage}: {path} holds {len(models)} models. Give a result file with one "
                 "(of reconstruction.train_diffusion, say)."
             )
-        return models[0]
+        return models[0] if self.fold is None else take_fold(models[0], self.fold)
+
+
+def take_fold(model: Model, fold: int) -> Model:
+    """Return one fold's model as a model without folds.
+
+    What that fold has seen becomes what the model has seen, whatever it is used for.
+    """
+    arrays = model.for_fold(fold)
+    prefix = f"fold{fold}/"
+    curve = {n.removeprefix(prefix): a for n, a in model.curve.items() if n.startswith(prefix)}
+    lineage = Lineage(seen={EVERY_FOLD: model.lineage.contacts(fold)})
+    return replace(model, arrays=arrays, curve=curve, n_folds=0, split="", lineage=lineage)
 
 
 def find_model_file(name: str) -> Path:
