@@ -31,7 +31,7 @@ from neurodecode.core.tables import Table
 from neurodecode.core.trace import get_row_table, iterate_inputs
 
 
-class BrokenPromise(AssertionError):  # noqa: N818 - reads well where it is raised
+class BrokenPromise(AssertionError):
     """A stage does not do what it declares."""
 
 
@@ -245,9 +245,7 @@ def _find_kin(own: Table, table: Table, row: int, sight: str) -> np.ndarray:
     raise BrokenPromise(f"rows of {list(own)} cannot be told to be those of {list(table)}")
 
 
-def _compare(
-    stage: Stage, old: Any, new: Any, rows: np.ndarray | bool, what: str
-) -> None:
+def _compare(stage: Stage, old: Any, new: Any, rows: np.ndarray | bool, what: str) -> None:
     rows = np.flatnonzero(np.broadcast_to(rows, len(old.data)))
     first, second = np.asarray(old.data)[rows], np.asarray(new.data)[rows]
     same = first.shape == second.shape and first.tobytes() == second.tobytes()

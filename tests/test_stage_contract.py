@@ -206,7 +206,7 @@ def test_other_broken_promises_are_caught():
     inputs = {"responses": make_responses().take(np.arange(24))}
     with pytest.raises(BrokenPromise, match="from run to run"):
         check_repeatable(Cheat(how="clock"), inputs)
-    with pytest.raises(BrokenPromise, match="in place|run to run"):
+    with pytest.raises(BrokenPromise, match=r"in place|run to run"):
         check_repeatable(Cheat(how="in_place"), inputs)
     with pytest.raises(BrokenPromise, match="'sight' is not in the docstring"):
         check_documented(Cheat)

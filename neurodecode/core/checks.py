@@ -111,7 +111,9 @@ def find_rows(ids: np.ndarray, wanted: np.ndarray, *, what: str, where: str) -> 
             "Give every item one id."
         )
     at = np.searchsorted(sorted_ids, wanted)
-    found = (at < len(ids)) & (sorted_ids[np.minimum(at, len(ids) - 1)] == wanted)
+    found = np.zeros(len(wanted), bool)
+    inside = at < len(ids)
+    found[inside] = sorted_ids[at[inside]] == wanted[inside]
     if not found.all():
         absent = np.unique(wanted[~found])
         raise DataError(

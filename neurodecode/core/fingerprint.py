@@ -29,6 +29,7 @@ from neurodecode.core.stage import PACKAGE, STAGE_FOLDERS, Stage
 
 CORE_SCHEMA = 1
 SETTLED_S = 2.0
+INSTALLED = ("site-packages", "dist-packages")
 
 # Import names whose distribution goes by another name.
 DISTRIBUTIONS = {
@@ -109,6 +110,8 @@ def digest_code(stage: type[Stage], memory: Memory) -> tuple[dict[str, str], dic
     """
     start = Path(sys.modules[stage.__module__].__file__ or "").resolve()
     root = _find_root(start, stage.__module__)
+    # Where packages are installed side by side, only the stage's own package is its code.
+    own = stage.__module__.split(".")[0] if root.name in INSTALLED else None
     waiting, files, packages = [start], {}, set()
     while waiting:
         path = waiting.pop()
@@ -118,7 +121,7 @@ def digest_code(stage: type[Stage], memory: Memory) -> tuple[dict[str, str], dic
         digest, modules = _read_code(path, memory)
         files[name] = digest
         for module, level, names in modules:
-            found, outside = _resolve(path, root, module, level, names)
+            found, outside = _resolve(path, root, own, module, level, names)
             waiting += found
             packages |= outside
     return files, _find_versions(packages)
@@ -209,7 +212,7 @@ def _name_file(path: Path, root: Path) -> str:
 
 
 def _resolve(
-    path: Path, root: Path, module: str, level: int, names: Iterable[str]
+    path: Path, root: Path, own: str | None, module: str, level: int, names: Iterable[str]
 ) -> tuple[list[Path], set[str]]:
     """Return the files of ours that an import reads, and the distributions of others."""
     if level:
@@ -217,12 +220,11 @@ def _resolve(
         target = base.joinpath(*module.split(".")) if module else base
         return _find_files(target, names, root), set()
     top = module.split(".")[0]
-    for base in (PACKAGE.parent, root):
-        target = base.joinpath(*module.split("."))
+    for base, only in ((PACKAGE.parent, PACKAGE.name), (root, own)):
+        if only is not None and top != only:
+            continue
         if (base / top).is_dir() or (base / f"{top}.py").is_file():
-            if base == PACKAGE.parent and top != PACKAGE.name:
-                continue
-            return _find_files(target, names, root), set()
+            return _find_files(base.joinpath(*module.split(".")), names, root), set()
     return [], set() if top in sys.stdlib_module_names or top == PACKAGE.name else {top}
 
 
@@ -231,6 +233,7 @@ def _find_files(target: Path, names: Iterable[str], root: Path) -> list[Path]:
     if target.with_suffix(".py").is_file():
         found = [target.with_suffix(".py")]
     elif target.is_dir():
+        found = [] if names else [target / "__init__.py"]
         for name in names:
             inside = [target / f"{name}.py", target / name / "__init__.py"]
             found += [p for p in inside if p.is_file()] or [target / "__init__.py"]

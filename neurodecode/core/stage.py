@@ -244,8 +244,9 @@ def find_stage(address: str, folders: Sequence[Path] = ()) -> type[Stage]:
             return _import_class(address, module_name, class_name, ())
     known = list_stages()
     inside = [s for s in known if s.startswith(f"{folder}.")] or known
+    nearest = next((s for s in known if s.endswith(f".{address}")), address)  # folder forgotten
     raise UserError(
-        f"Unknown stage '{address}'.{name_nearest(address, known)} Known"
+        f"Unknown stage '{address}'.{name_nearest(nearest, known)} Known"
         f"{f' in {folder}' if inside is not known else ''}: {list_names(inside)}. "
         "A stage of your own is named package.module:Class."
     )

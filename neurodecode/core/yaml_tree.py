@@ -16,6 +16,7 @@ from neurodecode.core.errors import PipelineError
 
 MAX_DEPTH = 40
 CORE_TAGS = ("str", "int", "float", "bool", "null", "map", "seq", "timestamp")
+_OPEN, _CLOSE = "\ue000", "\ue001"  # stand for the braces of ${name} while YAML is read
 _INT = re.compile(r"[-+]?[0-9]+$")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
 
@@ -50,6 +51,8 @@ def parse_yaml(text: str, name: str) -> Node:
     import ruamel.yaml
     from ruamel.yaml.error import YAMLError
 
+    # YAML would take the braces of ${name} for a mapping where they stand inside {...} or [...].
+    text = re.sub(r"\$\{(\w+)\}", rf"${_OPEN}\1{_CLOSE}", text)
     try:
         composed = ruamel.yaml.YAML(typ="safe", pure=True).compose(text)
     except YAMLError as error:
@@ -64,7 +67,7 @@ def parse_yaml(text: str, name: str) -> Node:
     problems: list[str] = []
     node = _convert(composed, name, problems, 0)
     if problems:
-        raise PipelineError(problems)
+        raise PipelineError(list(dict.fromkeys(problems)))
     return node
 
 
@@ -85,7 +88,7 @@ def _convert(composed: Any, name: str, problems: list[str], depth: int) -> Node:
         problems.append(f"{name}:{line}: the tag {tag} is not read. A pipeline is plain data.")
         return Node("", line)
     if kind == "ScalarNode":
-        return Node(str(composed.value), line, plain=composed.style is None)
+        return Node(_read_text(composed), line, plain=composed.style is None)
     if kind == "SequenceNode":
         items = [_convert(item, name, problems, depth + 1) for item in composed.value]
         return Node(items, line)
@@ -96,7 +99,7 @@ def _convert(composed: Any, name: str, problems: list[str], depth: int) -> Node:
         if type(key_node).__name__ != "ScalarNode":
             problems.append(f"{name}:{key_line}: a key must be a word.")
             continue
-        key = str(key_node.value)
+        key = _read_text(key_node)
         if key in found:
             problems.append(
                 f"{name}:{key_line}: '{key}' is given twice (first in line {lines[key]})."
@@ -105,6 +108,10 @@ def _convert(composed: Any, name: str, problems: list[str], depth: int) -> Node:
         lines[key] = key_line
         found[key] = _convert(value_node, name, problems, depth + 1)
     return Node(found, line, key_lines=lines)
+
+
+def _read_text(composed: Any) -> str:
+    return str(composed.value).replace(_OPEN, "{").replace(_CLOSE, "}")
 
 
 def to_plain(node: Node, typed: bool = False) -> Any:

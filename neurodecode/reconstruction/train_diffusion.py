@@ -80,6 +80,14 @@ class TrainDiffusion(Stage):
         Noise levels are drawn as n_noise_levels * u ** noise_power.
     condition_dropout : float
         Share of examples that are shown without their conditions, for guidance.
+    condition_scaling : {"common", "columns"}
+        The embedding is centred and divided by one deviation for all columns, or by each
+        column's own. A decoder's noise does not shrink with a column's variance, so that own
+        deviations blow it up where features hardly vary.
+    condition_noise : float
+        Largest deviation of the noise added to the scaled embedding in training, drawn anew per
+        example from 0 up, so that the model bears the errors of decoded embeddings (Ho et al.
+        2022, Cascaded diffusion models, section 4). Not needed with nested predictions.
     n_steps, batch_size : int
     learning_rate, weight_decay : float
     n_warmup : int
@@ -111,6 +119,8 @@ class TrainDiffusion(Stage):
     n_noise_levels: Annotated[int, Field(ge=2)] = 1000
     noise_power: PositiveFloat = 1.0
     condition_dropout: Share = 0.1
+    condition_scaling: Literal["common", "columns"] = "common"
+    condition_noise: NonNegativeFloat = 0.0
     n_steps: PositiveInt = 400
     batch_size: PositiveInt = 32
     learning_rate: PositiveFloat = 2e-3
@@ -196,7 +206,7 @@ class TrainDiffusion(Stage):
         if examples.estimates is not None:
             estimate = images_to_tensor(examples.estimates, self.size_px, self.fit, self.stage)
         if examples.embeddings is not None:
-            arrays[MEAN], arrays[SCALE] = _fit_scaling(examples.embeddings)
+            arrays[MEAN], arrays[SCALE] = fit_scaling(examples.embeddings, self.condition_scaling)
             embedding = torch.from_numpy((examples.embeddings - arrays[MEAN]) / arrays[SCALE])
         network = parts.DiffusionNetwork(
             **self._describe_network(
@@ -220,7 +230,7 @@ class TrainDiffusion(Stage):
             guess = network(
                 scheduler.add_noise(image, noise, steps).to(device),
                 steps.to(device),
-                None if embedding is None else embedding[rows].to(device),
+                None if embedding is None else self._blur(embedding[rows], generator).to(device),
                 None if estimate is None else shown[:, n_colours:].to(device),
                 kept.to(device),
             )
@@ -240,6 +250,14 @@ class TrainDiffusion(Stage):
         for name, weight in network.state_dict().items():
             arrays[NETWORK + name] = weight.detach().cpu().numpy().astype(np.float32)
         return arrays
+
+    def _blur(self, embedding: Tensor, generator: Any) -> Tensor:
+        if not self.condition_noise:
+            return embedding
+        import torch
+
+        level = self.condition_noise * torch.rand((len(embedding), 1), generator=generator)
+        return embedding + level * torch.randn(embedding.shape, generator=generator)
 
     def _augment(self, images: Tensor, generator: Any) -> Tensor:
         if not (self.shift_px or self.rotation_deg or self.scale_share):
@@ -313,7 +331,26 @@ class TrainDiffusion(Stage):
         )
 
 
-def _fit_scaling(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation by column; a column without variance keeps its scale."""
-    scale = embeddings.std(axis=0)
-    return embeddings.mean(axis=0), np.where(scale > 0, scale, 1).astype(np.float32)
+def fit_scaling(
+    embeddings: np.ndarray, scaling: Literal["common", "columns"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation by column, the same deviation for all where it is common.
+
+    Parameters
+    ----------
+    embeddings : array of float32, shape (n_examples, n_features)
+
+    Returns
+    -------
+    mean, scale : arrays of float32, shape (n_features,)
+        A column without variance has scale 1.
+
+    Examples
+    --------
+    >>> fit_scaling(np.array([[0.0, 1.0], [2.0, 1.0]], np.float32), "columns")[1]
+    array([1., 1.], dtype=float32)
+    """
+    variance = embeddings.var(axis=0)
+    if scaling == "common":
+        variance = np.full_like(variance, variance.mean())
+    return embeddings.mean(axis=0), np.where(variance > 0, np.sqrt(variance), 1).astype(np.float32)

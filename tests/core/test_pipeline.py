@@ -110,7 +110,11 @@ def test_scalars_are_typed_by_their_field(load):
 
 
 def test_the_seed_of_the_file_is_that_of_steps_without_one(load):
-    text = "seed: 5\nsteps:\n  a: {stage: 'ours.kinds:Kinds'}\n  b: {stage: 'ours.kinds:Kinds', seed: 2}\n"
+    text = (
+        "seed: 5\nsteps:\n"
+        "  a: {stage: 'ours.kinds:Kinds'}\n"
+        "  b: {stage: 'ours.kinds:Kinds', seed: 2}\n"
+    )
     graph = load(text)
     assert [i.stage.seed for i in graph.instances.values()] == [5, 2]
     assert [i.stage.seed for i in load(text, "seed=8").instances.values()] == [8, 2]
@@ -168,7 +172,7 @@ def test_leave_one_subject_out(load):
 each: {subject: ["01", "02", "03"], held_out: ["01", "02", "03"]}
 steps:
   data:   {stage: 'ours.data:Data', path: "sub-${subject}.npy"}
-  others: {stage: 'ours.kinds:Join', parts: data, gather: {subject: {not: "${held_out}"}}}
+  others: {stage: 'ours.kinds:Join', parts: data, gather: {subject: {not: ${held_out}}}}
 """
     graph = load(text)
     assert count(graph) == {"data": 3, "others": 3}
@@ -177,11 +181,15 @@ steps:
 
 
 def test_lists_and_labels(load):
-    text = "steps:\n" + DATA + """\
+    text = (
+        "steps:\n"
+        + DATA
+        + """\
   a: {stage: 'ours.scale:Scale', features: data}
   b: {stage: 'ours.kinds:Listed', parts: [data, a.features]}
   c: {stage: 'ours.kinds:Join', parts: {first: data, second: a}}
 """
+    )
     graph = load(text)
     assert [r.step for r in graph.instances["b", ()].inputs["parts"]] == ["data", "a"]
     assert {k: r.step for k, r in graph.instances["c", ()].inputs["parts"].items()} == {
@@ -212,7 +220,10 @@ steps:
 
 
 def test_params_fill_in_whole_values_and_parts(load):
-    text = "params: {a: 3, name: x}\nsteps:\n  s: {stage: 'ours.kinds:Kinds', alpha: '${a}', subject: 'p-${name}-q'}\n"
+    text = (
+        "params: {a: 3, name: x}\nsteps:\n"
+        "  s: {stage: 'ours.kinds:Kinds', alpha: '${a}', subject: 'p-${name}-q'}\n"
+    )
     stage = load(text).instances["s", ()].stage
     assert (stage.alpha, stage.subject) == (3.0, "p-x-q")
     assert load(text, "a=1e2").instances["s", ()].stage.alpha == 100
@@ -282,36 +293,48 @@ steps:
     assert "one: factor: got 'two'" in in_line_7[1]
     in_line_18 = [p for p in problems if p.startswith("pipe.yaml:18: ")]
     assert ["devise" in p for p in in_line_18] == [True, False]
-    assert len(problems) == len(wanted) + 4, "no mistake is told twice, nor made up: " + "\n".join(problems)
+    assert len(problems) == len(wanted) + 4, "no mistake is told twice, nor made up: " + "\n".join(
+        problems
+    )
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "the file is empty"),
-        ("[1, 2]", "a pipeline is a mapping"),
-        ("title: x", "no steps"),
-        ("steps:\n  a: {stage: datasets.digits}\n  a: {stage: datasets.digits}", ":3: 'a' is given twice (first in line 2)"),
-        ("steps:\n  a: {stage: datasets.digits, n_items: 5, n_items: 6}", "'n_items' is given twice"),
-        ("steps:\n  a: [1", "not valid YAML"),
-        ("steps:\n  a: !!python/object:os.system {}", "the tag"),
-        ("steps:\n  a: &x {stage: datasets.digits}\n  b: *x", "anchors and aliases"),
-        ("steps:\n  a: {seed: 1}", "a: needs a 'stage:'"),
-        ("steps:\n  a: {stage: digits}", "Unknown stage 'digits'. Did you mean"),
-        ("steps:\n  a: {stage: 'ours.data:Dta'}", "has no stage class 'Dta'. Did you mean 'Data'?"),
-        ("steps:\n  a: {stage: 'nowhere.stages:X'}", "no module 'nowhere.stages'"),
-        ("steps:\n  a: {stage: 'ours.scale:Scale', features: b}\n  b: {stage: 'ours.scale:Scale', features: a}", "in a circle: a, b"),
-        ("steps:\n" + DATA + "  a: {stage: 'ours.scale:Scale', features: data, gather: subject}", "no variable 'subject'"),
-        ("each: {s: ['1', '2']}\nsteps:\n  d: {stage: 'ours.data:Data', path: '${s}'}\n  a: {stage: 'ours.scale:Scale', features: d, gather: s}", "features takes one Features, but is given 2 branches"),
-        ("each: {zip: {a: ['1', '2'], b: ['1']}}\nsteps:\n" + DATA, ":1: each: zip needs lists of one length, got a 2, b 1"),
-        ("each: {zip: [a, b]}\nsteps:\n" + DATA, "each: zip: write zip:"),
-        ("each: {s: x}\nsteps:\n" + DATA, "'s' needs a list of values"),
-        ("each: {s: ['1', '1']}\nsteps:\n" + DATA, "'s' lists a value twice"),
-        ("steps:\n" + DATA.replace("}", ", allow_leakage: ''}"), "allow_leakage needs the reason, in words"),
-        ("steps:\n  a: {stage: 'ours.data:Data'}", "setting 'path' is missing. ours.data:Data has no default"),
-        ("each: {s: ['1'], t: ['1']}\nsteps:\n  d: {stage: 'ours.data:Data', path: '${s}'}\n  a: {stage: 'ours.kinds:Join', parts: d, gather: {s: {not: '${t}'}}}", "no branch of d is left to gather"),
-    ],
-)  # fmt: skip
+S = "steps:\n"
+SCALE = "stage: 'ours.scale:Scale'"
+BY_S = "  d: {stage: 'ours.data:Data', path: ${s}}\n"
+MISTAKES = {
+    "": "the file is empty",
+    "[1, 2]": "a pipeline is a mapping",
+    "title: x": "no steps",
+    S + DATA + DATA: ":3: 'data' is given twice (first in line 2)",
+    S + DATA.replace("path", "path: y, path"): "'path' is given twice",
+    S + "  a: [1": "not valid YAML",
+    S + "  a: !!python/object:os.system {}": "the tag",
+    S + "  a: &x {stage: datasets.digits}\n  b: *x": "anchors and aliases",
+    S + "  a: {seed: 1}": "a: needs a 'stage:'",
+    S + "  a: {stage: digits}": "Unknown stage 'digits'. Did you mean 'datasets.digits'?",
+    S + "  a: {stage: 'ours.data:Dta'}": "has no stage class 'Dta'. Did you mean 'Data'?",
+    S + "  a: {stage: 'nowhere.stages:X'}": "no module 'nowhere.stages'",
+    S + f"  a: {{{SCALE}, features: b}}\n  b: {{{SCALE}, features: a}}": "in a circle: a, b",
+    S + DATA + f"  a: {{{SCALE}, features: data, gather: s}}": "no variable 's'",
+    "each: {s: ['1', '2']}\n" + S + BY_S + f"  a: {{{SCALE}, features: d, gather: s}}": (
+        "features takes one Features, but is given 2 branches"
+    ),
+    "each: {zip: {a: ['1', '2'], b: ['1']}}\n" + S + DATA: (
+        ":1: each: zip needs lists of one length, got a 2, b 1"
+    ),
+    "each: {zip: [a, b]}\n" + S + DATA: "each: zip: write zip:",
+    "each: {s: x}\n" + S + DATA: "'s' needs a list of values",
+    "each: {s: ['1', '1']}\n" + S + DATA: "'s' lists a value twice",
+    S + DATA.replace("}", ", allow_leakage: ''}"): "allow_leakage needs the reason, in words",
+    S + "  a: {stage: 'ours.data:Data'}": "setting 'path' is missing. ours.data:Data has no default",
+    "each: {s: ['1'], t: ['1']}\n" + S + BY_S
+    + "  a: {stage: 'ours.kinds:Join', parts: d, gather: {s: {not: ${t}}}}": (
+        "no branch of d is left to gather"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "words"), MISTAKES.items())
 def test_one_mistake_makes_one_message(load, text, words):
     problems = list_problems(load, text)
     assert len(problems) == 1, problems

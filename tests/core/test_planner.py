@@ -86,7 +86,11 @@ def test_an_absent_raw_file_blocks_and_is_named(shop):
 
 
 def test_a_dataset_refactored_to_the_same_bytes_costs_nothing_downstream(shop):
-    shop.change("data.py", "values = np.load(self.path)", "loaded = np.load(self.path)\n        values = loaded")
+    shop.change(
+        "data.py",
+        "values = np.load(self.path)",
+        "loaded = np.load(self.path)\n        values = loaded",
+    )
     state, reason = shop.plan()["data"]
     assert (state, reason) == ("stale", "code: ours/data.py changed")
     assert shop.compute() == ["data"]
@@ -121,7 +125,7 @@ def test_a_constant_two_imports_away_counts(shop):
 def test_comments_docstrings_and_layout_do_not_count(shop):
     shop.change("scale.py", '"""Multiply."""', '"""Multiply, said\n    at more length."""  # why')
     shop.change("scale.py", "multiply(np.asarray(features.data), self.factor)",
-                "multiply(\n            np.asarray(features.data),  # (n, 1)\n            self.factor\n        )")  # fmt: skip
+                "multiply(\n    np.asarray(features.data),  # rows\n  self.factor\n  )")  # fmt: skip
     shop.change("numerics.py", "    return", "    # twice\n\n    return")
     shop.change("data.py", HEAD[:28], '"""Another head."""')
     assert {state for state, _ in shop.plan().values()} == {"fresh"}

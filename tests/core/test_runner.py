@@ -79,7 +79,7 @@ def test_a_failed_branch_leaves_the_others_finished(branched):
     assert label(summary.computed) == ["data", "scaled1", "scaled3", "shifted1", "shifted3"]
     assert label(summary.failed) == ["shifted-1"]
     assert label(summary.skipped) == ["joined", "scaled-1"]
-    (key, outcome), = summary.failed.items()
+    ((key, outcome),) = summary.failed.items()
     assert outcome.error == "RuntimeError: cannot go down"
     log = summary.logs[key].read_text()
     assert "cannot go down" in log
@@ -176,7 +176,11 @@ def test_the_card_says_how_it_was_made(shop):
 
 
 def test_wrong_outputs_are_refused(shop):
-    shop.change("shift.py", "return replace(features, data=np.asarray(features.data) + self.by)", "return None")
+    shop.change(
+        "shift.py",
+        "return replace(features, data=np.asarray(features.data) + self.by)",
+        "return None",
+    )
     summary = shop.run()
     assert {name for name, _ in summary.failed} == {"shifted", "aside"}
 

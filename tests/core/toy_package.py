@@ -31,7 +31,7 @@ from neurodecode.core.tables import Table
 '''
 FILES = {
     "__init__.py": '"""Ours."""\n',
-    "numerics.py": '"""Mathematics."""\n\n\ndef multiply(values, factor):\n    return values * factor\n',
+    "numerics.py": '"""Ours."""\n\n\ndef multiply(values, factor):\n    return values * factor\n',
     "data.py": HEAD + dedent('''
         class Data(Stage):
             """Read a file."""
@@ -44,7 +44,8 @@ FILES = {
 
             def run(self) -> Features:
                 values = np.load(self.path)
-                return Features(data=values, items=Table({"id": [f"s{i}" for i in range(len(values))]}))
+                ids = [f"s{i}" for i in range(len(values))]
+                return Features(data=values, items=Table({"id": ids}))
         '''),
     "scale.py": HEAD + "from ours.numerics import multiply\n\n" + dedent('''
         class Scale(Stage):

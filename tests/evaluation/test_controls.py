@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from evaluation_data import make_features, make_predictions
+from tests.evaluation.evaluation_data import make_features, make_predictions
 
 from neurodecode.evaluation.controls import Controls
 from neurodecode.evaluation.identification import Identification

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from evaluation_data import make_reconstructions, make_stimuli
+from tests.evaluation.evaluation_data import make_reconstructions, make_stimuli
 
 from neurodecode.core.errors import DataError
 from neurodecode.core.raw import find_raw

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from evaluation_data import make_predictions, make_responses
+from tests.evaluation.evaluation_data import make_predictions, make_responses
 from scipy import stats
 from sklearn.metrics import r2_score
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from evaluation_data import (
+from tests.evaluation.evaluation_data import (
     make_features,
     make_predictions,
     make_random_images,

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from evaluation_data import make_responses
+from tests.evaluation.evaluation_data import make_responses
 
 from neurodecode.core.errors import DataError
 from neurodecode.evaluation.noise_ceiling import NoiseCeiling

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from evaluation_data import make_random_images, make_reconstructions, make_stimuli
+from tests.evaluation.evaluation_data import make_random_images, make_reconstructions, make_stimuli
 from scipy.ndimage import gaussian_filter
 
 from neurodecode.core.errors import DataError

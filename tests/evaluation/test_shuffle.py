@@ -1,5 +1,5 @@
 import numpy as np
-from evaluation_data import make_responses
+from tests.evaluation.evaluation_data import make_responses
 
 from neurodecode.evaluation.shuffle import Shuffle
 

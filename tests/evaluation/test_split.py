@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from evaluation_data import make_features, make_responses
+from tests.evaluation.evaluation_data import make_features, make_responses
 from pydantic import ValidationError
 
 from neurodecode.core.artifacts import TEST, TRAIN, UNUSED, VALIDATION

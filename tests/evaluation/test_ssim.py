@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from evaluation_data import make_random_images, make_reconstructions, make_stimuli
+from tests.evaluation.evaluation_data import make_random_images, make_reconstructions, make_stimuli
 from skimage.metrics import structural_similarity
 
 from neurodecode.core.errors import DataError

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from plotting_data import LEAK, decode, make_map
+from tests.plotting.plotting_data import LEAK, decode, make_map
 
 from neurodecode.core.artifacts import Space
 from neurodecode.core.errors import DataError

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from plotting_data import LEAK, decode, make_pictures, make_scores
+from tests.plotting.plotting_data import LEAK, decode, make_pictures, make_scores
 
 from neurodecode.core.errors import DataError
 from neurodecode.plotting.gallery import Gallery, choose_evenly, fit_to_cell, match_items

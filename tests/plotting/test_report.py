@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from plotting_data import LEAK, make_pictures, make_scores
+from tests.plotting.plotting_data import LEAK, make_pictures, make_scores
 
 from neurodecode.core.artifacts import Document, Features
 from neurodecode.core.errors import DataError

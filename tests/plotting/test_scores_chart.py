@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from plotting_data import LEAK, make_scores
+from tests.plotting.plotting_data import LEAK, make_scores
 
 from neurodecode.core.errors import DataError
 from neurodecode.core.tables import Table

@@ -45,6 +45,7 @@ def test_a_test_stimulus_leaves_the_weights_bit_identical(toy):
 
 def test_same_seed_same_bytes_other_seed_other_weights(toy):
     augmented = {"shift_px": 1.0, "rotation_deg": 5.0, "scale_share": 0.1, "dropout": 0.2}
+    augmented["condition_noise"] = 0.5
     one, same = train(toy, **augmented), train(toy, **augmented)
     other = train(toy, **augmented, seed=1)
     for name in one.arrays:
@@ -65,12 +66,14 @@ def test_folds_are_blocks_of_their_own(toy):
         np.testing.assert_array_equal(array, alone[name])
 
 
-def test_scaling_of_the_embedding_is_that_of_the_training_rows(toy):
+@pytest.mark.parametrize("scaling", ["common", "columns"])
+def test_scaling_of_the_embedding_is_that_of_the_training_rows(toy, scaling):
     inputs = {key: toy[key] for key in ("stimuli", "features", "split")}
-    model = TrainDiffusion(**TINY).run(**inputs).for_fold(0)
+    model = TrainDiffusion(**TINY, condition_scaling=scaling).run(**inputs).for_fold(0)
     rows = toy["features"].data[toy["split"].fold(0).train]
+    expected = rows.std(0) if scaling == "columns" else np.full(5, np.sqrt(rows.var(0).mean()))
     np.testing.assert_allclose(model["condition_mean"], rows.mean(0), atol=1e-6)
-    np.testing.assert_allclose(model["condition_scale"], rows.std(0), rtol=1e-5)
+    np.testing.assert_allclose(model["condition_scale"], expected, rtol=1e-5)
 
 
 def test_without_a_split_there_is_one_model(toy):

@@ -1,0 +1,89 @@
+"""Pipelines from Python: the same files, the same cache, the same results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from neurodecode.core.artifacts import Artifact
+from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.errors import StepFailed, UserError
+from neurodecode.core.graph import Graph
+from neurodecode.core.resources import find_pipeline
+from neurodecode.core.runner import Listener, Summary, run_graph
+from neurodecode.core.store import Store
+
+__all__ = ["Results", "load_pipeline", "run_pipeline"]
+
+
+class Results(Mapping[str, Artifact]):
+    """The artifacts of a finished pipeline, by "step" or "step.output", read when asked for.
+
+    A step with branches goes by its label, such as ``scores[subject=02]``.
+    """
+
+    def __init__(self, graph: Graph, store: Store, summary: Summary) -> None:
+        self.graph, self.store, self.summary = graph, store, summary
+        self._keys = {graph.instances[key].label: key for key in summary.cards}
+
+    def __getitem__(self, name: str) -> Artifact:
+        label, _, output = name.partition(".")
+        if label not in self._keys:
+            raise UserError(
+                f"no result '{label}'.{name_nearest(label, self._keys)} "
+                f"Known: {list_names(self._keys, 30)}."
+            )
+        outputs = self.store.read(self.summary.cards[self._keys[label]])
+        if output and output not in outputs:
+            raise UserError(f"{label} has no output '{output}'. It has: {list_names(outputs)}.")
+        return outputs[output] if output else next(iter(outputs.values()))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+def load_pipeline(pipeline: str | Path, overrides: Sequence[str] = (), **branches: Any) -> Graph:
+    """Return the graph of a pipeline, given as a file or by name.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        As on the command line: "decoded.alphas=[1e3,1e4]".
+    branches
+        Values of ``each`` to keep: subject="02", or a list.
+    """
+    from neurodecode.core.pipeline import load_pipeline as load
+
+    wanted = {k: [v] if isinstance(v, str) else list(v) for k, v in branches.items()}
+    return load(find_pipeline(str(pipeline)), overrides, wanted)
+
+
+def run_pipeline(
+    pipeline: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    cache: str | Path = "data/cache",
+    workers: int = 0,
+    listener: Listener | None = None,
+    **branches: Any,
+) -> Results:
+    """Bring a pipeline up to date and return its results.
+
+    Raises
+    ------
+    PipelineError
+        The file has mistakes.
+    StepFailed
+        Steps failed; what is finished is kept.
+    """
+    graph = load_pipeline(pipeline, overrides, **branches)
+    store = Store(Path(cache))
+    summary = run_graph(graph, store, workers=workers, listener=listener)
+    if summary.failed:
+        lines = [f"{graph.instances[k].label}: {o.error}" for k, o in summary.failed.items()]
+        raise StepFailed(f"{len(lines)} steps failed:\n" + "\n".join(lines))
+    return Results(graph, store, summary)
