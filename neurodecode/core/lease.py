@@ -25,31 +25,22 @@ POLL_S = 0.1
 
 
 @contextmanager
-def holding(result: Path) -> Iterator[bool]:
+def holding(result: Path) -> Iterator[None]:
     """Hold the lease of a result; wait while another process holds it.
 
-    Yields
-    ------
-    appeared : bool
-        True if the result came to be there while waiting: nothing is left to do.
+    Who has waited should look whether the result has come to be there meanwhile.
     """
     path = result.with_suffix(".lease")
     path.parent.mkdir(parents=True, exist_ok=True)
-    waited = False
     while not _take(path):
-        waited = True
         time.sleep(POLL_S)
         if _is_abandoned(path):
             path.unlink(missing_ok=True)
-    if waited and result.with_suffix(".json").exists():
-        path.unlink(missing_ok=True)
-        yield True
-        return
     stop = threading.Event()
     beat = threading.Thread(target=_beat, args=(path, stop), daemon=True)
     beat.start()
     try:
-        yield False
+        yield
     finally:
         stop.set()
         path.unlink(missing_ok=True)

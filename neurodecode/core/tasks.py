@@ -150,11 +150,10 @@ def execute(task: Task, job: str = "all", block: str = "") -> Outcome:
 def _execute_all(
     task: Task, stage: Stage, store: Store, inputs: dict[str, Any], threads: int
 ) -> dict[str, Any]:
-    with holding(store.locate(task.address, task.key)) as appeared:
-        if appeared:
-            card = store.read_card(task.address, task.key)
-            if card is not None:
-                return card
+    with holding(store.locate(task.address, task.key)):
+        card = store.read_card(task.address, task.key)
+        if card is not None:  # another process, or another step of the same recipe, was first
+            return card
         started = time.time()
         clock = time.perf_counter()
         notices = []

@@ -1,0 +1,11 @@
+"""Mathematics that stages share, on plain arrays; imports no stage and reads no file.
+
+ridge.py             ridge by one eigendecomposition: moments, ridge_basis, ridge_problem, ridge_grid
+ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_estimator.py
+statistics.py        bootstrap, permutations, corrections; voxel_scores.py
+identification.py    n-way identification from ranks
+image_metrics.py     PixCorr, SSIM, sharpness; images.py: resizing
+simulation.py        receptive fields, tuning, noise; simulation_subject.py, simulation_time.py
+gabor.py             a pyramid of Gabor filters
+training.py          the training loop; hooks.py, golden.py: inside and outside of frozen networks
+"""

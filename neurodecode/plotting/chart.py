@@ -69,6 +69,12 @@ def read_claims(scores: Scores) -> list[Claim]:
     ]
 
 
+def is_shown(claim: Claim, scores: Scores) -> bool:
+    """Tell whether a claim is drawn and judged: of controls, only those of the first claim."""
+    first = str(scores.summary["name"][0])
+    return not claim.is_control or "/" not in claim.label or claim.label.endswith(f"/ {first}")
+
+
 def format_number(value: float | None, digits: int = 3) -> str:
     """Return a number for reading: three significant digits, a true minus, '–' for none.
 
@@ -94,7 +100,7 @@ def format_number(value: float | None, digits: int = 3) -> str:
 
 def draw_chart(scores: Scores, title: str = "") -> str:
     """Return the chart of one Scores as an SVG element."""
-    claims = [claim for claim in read_claims(scores) if claim.value is not None]
+    claims = [c for c in read_claims(scores) if c.value is not None and is_shown(c, scores)]
     null = _read_null(scores, claims)
     low, high, ticks = _choose_axis(claims, null)
     left, right = LABEL_WIDTH, WIDTH - VALUE_WIDTH

@@ -52,8 +52,10 @@ class Report(Stage):
         names = [*known.names, *("" for _ in show)][: len(show)]
         title = self.title or known.title or "Report"
         named = list(zip(names, show, strict=True))
-        sections = [describe_scores(name, one) for name, one in named if isinstance(one, Scores)]
-        notices = list(dict.fromkeys(n for section in sections for n in section["notices"]))
+        shown = [(name, one) for name, one in named if isinstance(one, Scores)]
+        controlled = any(c.is_control for _, one in shown for c in read_claims(one))
+        sections = [describe_scores(name, one, not controlled) for name, one in shown]
+        notices = _name_notices(shown)
         leakage = find_leakage(notices)
         html = render(
             title=title,
@@ -70,7 +72,19 @@ class Report(Stage):
         return Document(title=title, html=html, is_report=True)
 
 
-def describe_scores(name: str, scores: Scores) -> dict[str, Any]:
+def _name_notices(shown: Sequence[tuple[str, Scores]]) -> list[str]:
+    """Return every notice once, followed by the steps that gave it."""
+    givers: dict[str, list[str]] = {}
+    for name, scores in shown:
+        for notice in scores.notices:
+            givers.setdefault(notice, []).append(name)
+    return [
+        f"{notice} ({', '.join(names)})" if all(names) else notice
+        for notice, names in givers.items()
+    ]
+
+
+def describe_scores(name: str, scores: Scores, controls_wanted: bool = True) -> dict[str, Any]:
     """Return everything that the page says about one Scores."""
     claims = read_claims(scores)
     rows = [
@@ -100,7 +114,7 @@ def describe_scores(name: str, scores: Scores) -> dict[str, Any]:
         "significant": _describe_significance(scores),
         "chart": draw_chart(scores),
         "headline": write_headline(scores, claims),
-        "verdicts": judge(scores, claims),
+        "verdicts": judge(scores, claims, controls_wanted=controls_wanted),
         "notices": list(scores.notices),
         "test_set": scores.test_set,
     }

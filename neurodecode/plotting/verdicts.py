@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from neurodecode.core.artifacts import Scores
-from neurodecode.plotting.chart import Claim, format_number
+from neurodecode.plotting.chart import Claim, format_number, is_shown
 
 CEILINGS = ("true features", "true_features")
 ALPHA = 0.05
@@ -53,16 +53,22 @@ def format_p(p: float) -> str:
     return "< 0.0001" if p < 1e-4 else f"= {p:.2g}" if p >= 0.01 else f"= {p:.1g}"
 
 
-def judge(scores: Scores, claims: list[Claim]) -> list[Verdict]:
-    """Return whether the first claim beats chance and each of its controls."""
+def judge(scores: Scores, claims: list[Claim], *, controls_wanted: bool = True) -> list[Verdict]:
+    """Return whether the first claim beats chance and each of its controls.
+
+    Parameters
+    ----------
+    controls_wanted : bool
+        Say so where scores of items have no controls.
+    """
     main = next((c for c in claims if not c.is_control), None)
     if main is None or main.value is None:
         return [Verdict("open", "There is no value to compare with controls.")]
     sign = -1.0 if scores.scale == "distance" else 1.0
-    controls = [c for c in claims if c.is_control and c.value is not None]
+    controls = [c for c in claims if c.is_control and c.value is not None and is_shown(c, scores)]
     verdicts = [_judge_chance(main, sign)]
     verdicts += [_judge_control(main, control, sign) for control in controls]
-    if not controls and scores.over == "items":
+    if not controls and scores.over == "items" and controls_wanted:
         verdicts.append(Verdict("open", "No controls were run."))
     return verdicts
 

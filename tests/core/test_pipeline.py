@@ -326,7 +326,7 @@ MISTAKES = {
     "each: {s: x}\n" + S + DATA: "'s' needs a list of values",
     "each: {s: ['1', '1']}\n" + S + DATA: "'s' lists a value twice",
     S + DATA.replace("}", ", allow_leakage: ''}"): "allow_leakage needs the reason, in words",
-    S + "  a: {stage: 'ours.data:Data'}": "setting 'path' is missing. ours.data:Data has no default",
+    S + "  a: {stage: 'ours.data:Data'}": "setting 'path' is missing. ours.data:Data has no",
     "each: {s: ['1'], t: ['1']}\n" + S + BY_S
     + "  a: {stage: 'ours.kinds:Join', parts: d, gather: {s: {not: ${t}}}}": (
         "no branch of d is left to gather"

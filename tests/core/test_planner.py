@@ -125,7 +125,7 @@ def test_a_constant_two_imports_away_counts(shop):
 def test_comments_docstrings_and_layout_do_not_count(shop):
     shop.change("scale.py", '"""Multiply."""', '"""Multiply, said\n    at more length."""  # why')
     shop.change("scale.py", "multiply(np.asarray(features.data), self.factor)",
-                "multiply(\n    np.asarray(features.data),  # rows\n  self.factor\n  )")  # fmt: skip
+                "multiply(\n    np.asarray(features.data),  # all\n self.factor\n  )")  # fmt: skip
     shop.change("numerics.py", "    return", "    # twice\n\n    return")
     shop.change("data.py", HEAD[:28], '"""Another head."""')
     assert {state for state, _ in shop.plan().values()} == {"fresh"}

@@ -331,6 +331,19 @@ def test_another_split_s_model_has_seen_all_its_folds():
         score(draw(decode(responses, features, by_stimulus), model))
 
 
+def test_folds_of_another_split_are_not_taken_for_ours():
+    """Each fold of the generator left out what ours tests, but nothing says which is used."""
+    stimuli, responses = make_world()
+    ours = make_split(responses)
+    roles = np.array(ours.roles)
+    roles[0, np.flatnonzero(roles[0] == TRAIN)[-1]] = 0
+    theirs = replace(ours, roles=roles)
+    predictions = decode(responses, extract(stimuli), ours)
+    assert score(draw(predictions, train(stimuli, ours, how="training"))) == []
+    with pytest.raises(LeakageError, match="'generator'"):
+        score(draw(predictions, train(stimuli, theirs, how="training")))
+
+
 def test_a_second_fit_on_out_of_fold_predictions_has_seen_their_rows():
     stimuli, responses = make_world()
     split = make_split(responses)

@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.evaluation.evaluation_data import make_features, make_predictions
 from scipy import stats
 
 from neurodecode.core.errors import DataError
 from neurodecode.evaluation.compare import Compare
 from neurodecode.evaluation.identification import Identification
+from tests.evaluation.evaluation_data import make_features, make_predictions
 
 
 def score(data, true, n_way=()):

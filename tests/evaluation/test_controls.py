@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.evaluation.evaluation_data import make_features, make_predictions
 
 from neurodecode.evaluation.controls import Controls
 from neurodecode.evaluation.identification import Identification
+from tests.evaluation.evaluation_data import make_features, make_predictions
 
 
 def score(data, true, n_way=()):

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from tests.evaluation.evaluation_data import make_reconstructions, make_stimuli
 
 from neurodecode.core.errors import DataError
 from neurodecode.core.raw import find_raw
 from neurodecode.evaluation.digit_classifier import fit_digit_classifier, frame_digits
 from neurodecode.evaluation.digit_confidence import DigitConfidence
 from neurodecode.numerics.image_metrics import resize_images
+from tests.evaluation.evaluation_data import make_reconstructions, make_stimuli
 
 
 def make_digits(digits=(6, 9), n=15):

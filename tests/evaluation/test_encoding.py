@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from tests.evaluation.evaluation_data import make_predictions, make_responses
 from scipy import stats
 from sklearn.metrics import r2_score
 
@@ -8,6 +7,7 @@ from neurodecode.core.artifacts import Foldwise, Scores
 from neurodecode.core.errors import DataError
 from neurodecode.core.tables import Table
 from neurodecode.evaluation.encoding import Encoding
+from tests.evaluation.evaluation_data import make_predictions, make_responses
 
 QUICK = {"n_permutations": 99, "n_bootstrap": 50}
 

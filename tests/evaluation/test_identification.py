@@ -1,5 +1,9 @@
 import numpy as np
 import pytest
+from scipy import stats
+
+from neurodecode.core.errors import DataError, UserError
+from neurodecode.evaluation.identification import Identification
 from tests.evaluation.evaluation_data import (
     make_features,
     make_predictions,
@@ -7,10 +11,6 @@ from tests.evaluation.evaluation_data import (
     make_reconstructions,
     make_stimuli,
 )
-from scipy import stats
-
-from neurodecode.core.errors import DataError, UserError
-from neurodecode.evaluation.identification import Identification
 
 
 def find(scores, name, column="value"):

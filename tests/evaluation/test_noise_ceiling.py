@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from tests.evaluation.evaluation_data import make_responses
 
 from neurodecode.core.errors import DataError
 from neurodecode.evaluation.noise_ceiling import NoiseCeiling
+from tests.evaluation.evaluation_data import make_responses
 
 
 def plant(n_repeats, n_stimuli=150, n_voxels=80, rho=0.5, seed=0):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from tests.evaluation.evaluation_data import make_random_images, make_reconstructions, make_stimuli
 from scipy import stats
 
 from neurodecode.core.errors import DataError
 from neurodecode.evaluation.pixcorr import Pixcorr
+from tests.evaluation.evaluation_data import make_random_images, make_reconstructions, make_stimuli
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.evaluation.evaluation_data import make_features, make_predictions, make_responses
 
 from neurodecode.core.errors import DataError
 from neurodecode.evaluation.replace import Replace
 from neurodecode.evaluation.split import Split
+from tests.evaluation.evaluation_data import make_features, make_predictions, make_responses
 
 
 @pytest.fixture

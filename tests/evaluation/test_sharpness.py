@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from tests.evaluation.evaluation_data import make_random_images, make_reconstructions, make_stimuli
 from scipy.ndimage import gaussian_filter
 
 from neurodecode.core.errors import DataError
 from neurodecode.evaluation.sharpness import Sharpness
+from tests.evaluation.evaluation_data import make_random_images, make_reconstructions, make_stimuli
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import numpy as np
-from tests.evaluation.evaluation_data import make_responses
 
 from neurodecode.evaluation.shuffle import Shuffle
+from tests.evaluation.evaluation_data import make_responses
 
 
 def test_shuffle_moves_data_and_keeps_names():

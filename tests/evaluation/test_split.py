@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from tests.evaluation.evaluation_data import make_features, make_responses
 from pydantic import ValidationError
 
 from neurodecode.core.artifacts import TEST, TRAIN, UNUSED, VALIDATION
 from neurodecode.core.errors import DataError
 from neurodecode.evaluation.split import Split
+from tests.evaluation.evaluation_data import make_features, make_responses
 
 
 def make_session(n_stimuli=12, n_repeats=3):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from tests.evaluation.evaluation_data import make_random_images, make_reconstructions, make_stimuli
 from skimage.metrics import structural_similarity
 
 from neurodecode.core.errors import DataError
 from neurodecode.evaluation.ssim import Ssim
+from tests.evaluation.evaluation_data import make_random_images, make_reconstructions, make_stimuli
 
 
 @pytest.fixture

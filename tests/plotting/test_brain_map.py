@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.plotting.plotting_data import LEAK, decode, make_map
 
 from neurodecode.core.artifacts import Space
 from neurodecode.core.errors import DataError
@@ -11,6 +10,7 @@ from neurodecode.plotting.brain_map import BrainMap, round_up, to_vertices
 from neurodecode.plotting.brain_panels import draw_flat, draw_inflated, measure_flat
 from neurodecode.plotting.figures import encode_png
 from neurodecode.plotting.fsaverage5 import HEMISPHERES, N_VERTICES, load_mesh, project_volume
+from tests.plotting.plotting_data import LEAK, decode, make_map
 
 
 def find_patch(hemisphere: str, radius_mm: float = 25.0) -> np.ndarray:

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.plotting.plotting_data import LEAK, decode, make_pictures, make_scores
 
 from neurodecode.core.errors import DataError
 from neurodecode.plotting.gallery import Gallery, choose_evenly, fit_to_cell, match_items
+from tests.plotting.plotting_data import LEAK, decode, make_pictures, make_scores
 
 
 def find_cells(pixels: np.ndarray, n_items: int) -> list[np.ndarray]:

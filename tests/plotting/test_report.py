@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from tests.plotting.plotting_data import LEAK, make_pictures, make_scores
 
 from neurodecode.core.artifacts import Document, Features
 from neurodecode.core.errors import DataError
@@ -15,6 +14,7 @@ from neurodecode.plotting.report import Report
 from neurodecode.plotting.report_context import read_context
 from neurodecode.plotting.scores_chart import ScoresChart
 from neurodecode.plotting.verdicts import judge
+from tests.plotting.plotting_data import LEAK, make_pictures, make_scores
 
 TRANSDUCTIVE = "transductive contact, named by the file: step 'z' has seen all. Reason given: why"
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>'

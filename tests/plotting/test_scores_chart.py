@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.plotting.plotting_data import LEAK, make_scores
 
 from neurodecode.core.errors import DataError
 from neurodecode.core.tables import Table
 from neurodecode.plotting.chart import draw_chart, format_number, read_claims
 from neurodecode.plotting.scores_chart import ScoresChart
+from tests.plotting.plotting_data import LEAK, make_scores
 
 SVG = "{http://www.w3.org/2000/svg}"
 
