@@ -65,7 +65,6 @@ class Diffusion(Stage):
     """
 
     stage: ClassVar[str] = "reconstruction.diffusion"
-    threads: ClassVar[int] = 2
     example: ClassVar[Mapping[str, Any]] = {"n_steps": 2}
 
     n_steps: PositiveInt = 20

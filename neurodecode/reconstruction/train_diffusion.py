@@ -102,7 +102,6 @@ class TrainDiffusion(Stage):
     """
 
     stage: ClassVar[str] = "reconstruction.train_diffusion"
-    threads: ClassVar[int] = 2
     example: ClassVar[Mapping[str, Any]] = {
         "size_px": 8, "widths": (8, 8), "n_steps": 2, "batch_size": 2, "n_warmup": 1,
     }  # fmt: skip

@@ -18,6 +18,17 @@ N, SIZE = 24, 8
 PIXELS = {"name": "pixels", "height": SIZE, "width": SIZE, "n_colours": 1}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """Tiny networks on several threads wait for each other, for seconds on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def toy() -> dict:
     """Images bright on the left (even) or on the right (odd); two folds."""
