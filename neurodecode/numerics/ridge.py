@@ -157,11 +157,11 @@ def fit_ridge_cv(
     warnings = _check(X, Y, train, np.concatenate(rows), options)
     problem = _make_problem(X, Y, rows, splits, refit, options, parts)
 
-    scores = score_grid(problem, len(splits), X, Y, alphas, options)
-    alphas, scores = extend_grid(problem, len(splits), X, Y, alphas, scores, options)
-    best = choose_alphas(alphas, scores, options)
+    scores, importance = score_grid(problem, len(splits), X, Y, alphas, options)
+    alphas, scores = extend_grid(problem, len(splits), X, Y, alphas, scores, importance, options)
+    best = choose_alphas(alphas, scores, importance, options)
     weights, intercept = _solve(problem, X, Y, best, options)
-    warnings = (*warnings, *warn_edges(alphas, scores, options))
+    warnings = (*warnings, *warn_edges(alphas, scores, importance, options))
     return RidgeFit(weights, intercept, best, alphas, scores, warnings)
 
 

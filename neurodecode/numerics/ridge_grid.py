@@ -27,7 +27,9 @@ class RidgeOptions:
     scoring : {"r2", "correlation"}
         What the best alpha maximises on held-out rows.
     alpha_per_target : bool
-        False takes the one alpha that is best on average over targets.
+        False takes the one alpha that is best for all targets together: by the R² of all of
+        them, 1 - Σ errors² / Σ deviations² (targets weigh by their variance), or by their mean
+        correlation.
     standardize : bool
         Divide each feature by its deviation over the training rows; features that are constant
         there get weight zero.
@@ -70,13 +72,16 @@ def score_grid(
     Y: np.ndarray,
     alphas: np.ndarray,
     options: RidgeOptions,
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Score alphas for all targets on all splits.
 
     Returns
     -------
     scores : array of float64, shape (n_alphas, n_targets)
-        Mean over the splits where the target varies; NaN where it varies in none.
+        Mean over the splits where the target varies; NaN where it varies in none. For one alpha
+        of all targets by R², each split weighs by the target's held-out squares.
+    weights : array of float64, shape (n_targets,)
+        What each target's score weighs among all.
 
     Raises
     ------
@@ -84,6 +89,8 @@ def score_grid(
         Such targets, unless the options say that constant ones are to be predicted.
     """
     mean = np.empty((len(alphas), Y.shape[1]))
+    weights = np.empty(Y.shape[1])
+    pooled = not options.alpha_per_target and options.scoring == "r2"
     for columns in iterate_targets(X, Y, options):
         total = np.zeros((len(alphas), columns.stop - columns.start))
         count = np.zeros(total.shape[1])
@@ -91,9 +98,11 @@ def score_grid(
             train, test = problem.read_targets(split, columns)
             scores = score_alphas(problem.held_out[split], train, test, alphas, options.scoring)
             defined = np.isfinite(scores).all(axis=0)
-            total[:, defined] += scores[:, defined]
-            count += defined
-        mean[:, columns] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+            weight = np.where(defined, test.squares if pooled else 1.0, 0.0)
+            total[:, defined] += scores[:, defined] * weight[defined]
+            count += weight
+        weights[columns] = count if pooled else 1.0
+        mean[:, columns] = np.where(count > 0, total / np.where(count > 0, count, 1), np.nan)
     undefined = np.flatnonzero(np.isnan(mean).all(axis=0))
     if len(undefined) and options.constant_targets == "refuse":
         raise DataError(
@@ -102,7 +111,7 @@ def score_grid(
             "targets that vary in at least one inner fold. Use fewer inner folds, drop those "
             "targets, or set constant_targets='predict'."
         )
-    return mean
+    return mean, weights
 
 
 def extend_grid(
@@ -112,38 +121,49 @@ def extend_grid(
     Y: np.ndarray,
     alphas: np.ndarray,
     scores: np.ndarray,
+    weights: np.ndarray,
     options: RidgeOptions,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Grow the grid by decades at an edge for as long as targets gain there."""
     for at_end in (False, True):
         for _ in range(options.extend_alphas):
-            if not _find_edge(scores, at_end, options).any():
+            if not _find_edge(scores, weights, at_end, options).any():
                 break
             edge, before = (alphas[-1], alphas[-2]) if at_end else (alphas[0], alphas[1])
             n_steps = max(1, round(1 / abs(np.log10(edge / before))))
             direction = 1.0 if at_end else -1.0
             new = np.sort(edge * 10 ** (direction * np.arange(1, n_steps + 1) / n_steps))
-            found = score_grid(problem, n_splits, X, Y, new, options)
+            found, _ = score_grid(problem, n_splits, X, Y, new, options)
             alphas = np.concatenate([alphas, new] if at_end else [new, alphas])
             scores = np.concatenate([scores, found] if at_end else [found, scores])
     return alphas, scores
 
 
-def _find_edge(scores: np.ndarray, at_end: bool, options: RidgeOptions) -> np.ndarray:
+def _find_edge(
+    scores: np.ndarray, weights: np.ndarray, at_end: bool, options: RidgeOptions
+) -> np.ndarray:
     """Tell which targets have their best score on an edge, and gained by the step up to it."""
     if len(scores) < 2:
         return np.zeros(scores.shape[1], bool)
     if not options.alpha_per_target:
-        scores = np.nanmean(scores[:, ~np.isnan(scores[0])], axis=1, keepdims=True)
+        scores = _average_targets(scores, weights)[:, None]
     edge, before = (scores[-1], scores[-2]) if at_end else (scores[0], scores[1])
     return (edge >= scores.max(axis=0)) & (edge - before > EDGE_GAIN)
 
 
-def warn_edges(alphas: np.ndarray, scores: np.ndarray, options: RidgeOptions) -> tuple[str, ...]:
+def _average_targets(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the score of each alpha over all targets that have one."""
+    defined = ~np.isnan(scores).any(axis=0)
+    return np.asarray(np.average(scores[:, defined], axis=1, weights=weights[defined]))
+
+
+def warn_edges(
+    alphas: np.ndarray, scores: np.ndarray, weights: np.ndarray, options: RidgeOptions
+) -> tuple[str, ...]:
     """Return a sentence for each edge of the grid on which best alphas remain."""
     warnings = []
     for at_end, word in ((False, "smallest"), (True, "largest")):
-        on_edge = _find_edge(scores, at_end, options)
+        on_edge = _find_edge(scores, weights, at_end, options)
         if on_edge.any():
             edge = alphas[-1 if at_end else 0]
             warnings.append(
@@ -154,11 +174,13 @@ def warn_edges(alphas: np.ndarray, scores: np.ndarray, options: RidgeOptions) ->
     return tuple(warnings)
 
 
-def choose_alphas(alphas: np.ndarray, scores: np.ndarray, options: RidgeOptions) -> np.ndarray:
+def choose_alphas(
+    alphas: np.ndarray, scores: np.ndarray, weights: np.ndarray, options: RidgeOptions
+) -> np.ndarray:
     """Return the best alpha of each target, shape (n_targets,); the smallest among equals."""
     undefined = np.isnan(scores).any(axis=0)
     if not options.alpha_per_target and not undefined.all():
-        best = int(np.argmax(scores[:, ~undefined].mean(axis=1)))
+        best = int(np.argmax(_average_targets(scores, weights)))
         return np.full(scores.shape[1], alphas[best])
     # A target that cannot be scored is one that hardly varies: shrink it to its mean.
     filled = np.where(undefined, 0.0, scores)

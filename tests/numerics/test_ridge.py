@@ -168,7 +168,23 @@ def test_blocks_do_not_change_results(standardize):
 def test_one_alpha_for_all_targets():
     X, Y, _ = make_data(60, 12)
     folds = assign_folds(np.arange(60), 5, seed=0)
+    Y = Y * np.linspace(0.01, 10, Y.shape[1])  # targets of large variance decide by R²
     fit = fit_ridge_cv(X, Y, folds, ALPHAS, RidgeOptions(alpha_per_target=False))
+    error, square = np.zeros(len(ALPHAS)), 0.0
+    for fold in range(5):
+        train, test = folds != fold, folds == fold
+        square += ((Y[test] - Y[test].mean(0)) ** 2).sum()
+        for a, alpha in enumerate(ALPHAS):
+            error[a] += (
+                (Y[test] - Ridge(alpha).fit(X[train], Y[train]).predict(X[test])) ** 2
+            ).sum()
+    assert set(fit.best_alphas) == {ALPHAS[np.argmin(error)]}
+    weights = Y.var(axis=0)
+    np.testing.assert_allclose(
+        np.average(fit.scores, axis=1, weights=weights), 1 - error / square, atol=0.02
+    )
+    options = RidgeOptions(alpha_per_target=False, scoring="correlation")
+    fit = fit_ridge_cv(X, Y, folds, ALPHAS, options)
     assert set(fit.best_alphas) == {ALPHAS[fit.scores.mean(axis=1).argmax()]}
 
 
