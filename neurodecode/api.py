@@ -12,6 +12,7 @@ from neurodecode.core.errors import StepFailed, UserError
 from neurodecode.core.graph import Graph
 from neurodecode.core.resources import find_pipeline
 from neurodecode.core.runner import Listener, Summary, run_graph
+from neurodecode.core.stage import read_outputs
 from neurodecode.core.store import Store
 
 __all__ = ["Results", "load_pipeline", "run_pipeline"]
@@ -34,10 +35,13 @@ class Results(Mapping[str, Artifact]):
                 f"no result '{label}'.{name_nearest(label, self._keys)} "
                 f"Known: {list_names(self._keys, 30)}."
             )
-        outputs = self.store.read(self.summary.cards[self._keys[label]])
-        if output and output not in outputs:
+        key = self._keys[label]
+        outputs = self.store.read(self.summary.cards[key])
+        # the first that the stage declares is what the step's bare name means
+        output = output or next(iter(read_outputs(type(self.graph.instances[key].stage))))
+        if output not in outputs:
             raise UserError(f"{label} has no output '{output}'. It has: {list_names(outputs)}.")
-        return outputs[output] if output else next(iter(outputs.values()))
+        return outputs[output]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)
