@@ -272,6 +272,10 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     ],
     "datasets.arrays": _run_arrays,
     "datasets.digit69": lambda folder: [Case(needs="digit69/digit69_28x28.mat")],
+    "evaluation.shuffle": lambda folder: [
+        Case({}, {"responses": replace(make_responses(), t_r=None)}),
+        Case({"block_rows": 2}, {"responses": make_responses()}),
+    ],
     "preprocessing.zscore": lambda folder: [
         _case("preprocessing.zscore"), _case("preprocessing.zscore", {"per": "training"}),
     ],

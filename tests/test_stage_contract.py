@@ -12,7 +12,14 @@ import pytest
 from neurodecode.core.artifacts import ARTIFACTS, Features, Model, Predictions, Responses, Split
 from neurodecode.core.errors import DataError
 from neurodecode.core.rows import list_predicted_rows
-from neurodecode.core.stage import Stage, find_stage, list_stages, name_class, read_inputs
+from neurodecode.core.stage import (
+    STAGE_FOLDERS,
+    Stage,
+    find_stage,
+    list_stages,
+    name_class,
+    read_inputs,
+)
 from tests.contract import (
     BrokenPromise,
     check_documented,
@@ -62,9 +69,10 @@ def test_how_to_run_is_said_of_stages_that_exist():
 def test_record(address):
     """Address = file = class; frozen; documented; unknown settings refused."""
     cls = find_stage(address)
-    assert cls.stage == address
-    assert cls.__name__ == name_class(address.split(".")[1])
-    assert cls.__module__ == f"neurodecode.{address}"
+    if address.split(".")[0] in STAGE_FOLDERS:  # stages of other packages live where they like
+        assert cls.stage == address
+        assert cls.__name__ == name_class(address.split(".")[1])
+        assert cls.__module__ == f"neurodecode.{address}"
     assert cls.__mro__[1] is Stage, "a stage derives from Stage alone and is not subclassed"
     check_documented(cls)
     stage = cls.model_validate(cls.example)  # settings have defaults, or example gives them

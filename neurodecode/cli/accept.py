@@ -18,6 +18,8 @@ from neurodecode.cli.options import (
     open_store,
 )
 
+HARMLESS = ("code: ", "library ", "stage version: ", "core schema: ", "what it describes ")
+
 
 def command(
     pipeline: PipelineName,
@@ -51,6 +53,13 @@ def command(
             raise UserError(
                 f"accept: {plan.instance.label} is {plan.state}: {'; '.join(plan.reasons)}. Only "
                 "a stale step with an earlier result can be; accept or run what is before it."
+            )
+        results = [r for r in plan.reasons if not r.startswith(HARMLESS)]
+        if results:
+            raise UserError(
+                f"accept: {plan.instance.label}: {'; '.join(results)}. Only a change of code, of "
+                "versions or of a library can be harmless; another setting, input or raw file "
+                "gives another result. Run it."
             )
         signed = {
             "from": plan.card["key"],

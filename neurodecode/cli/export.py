@@ -26,15 +26,30 @@ def command(
 ) -> None:
     """Write a result's arrays, tables, maps, images and pages as ordinary files."""
     from neurodecode.cli.console import say
-    from neurodecode.cli.export_formats import write_artifact
+    from neurodecode.cli.export_formats import check_form, find_writers, write_artifact
     from neurodecode.cli.show import find_done
+    from neurodecode.core.errors import UserError
     from neurodecode.core.store import read_outputs_of
 
+    check_form(form)
+    step, _, wanted = step.partition(".") if "[" not in step else (step, "", "")
+    written: list[Path] = []
+    has: dict[str, list[str]] = {}
     for path, card in find_done(pipeline, step, overrides, branch, cache):
         name = card["label"].replace("[", "_").replace("]", "").replace(", ", "_")
         for output, artifact in read_outputs_of(path).items():
-            for written in write_artifact(artifact, out / _safe(f"{name}_{output}"), form):
-                say(str(written))
+            if wanted in ("", output):
+                has[output] = list(find_writers(artifact))
+                if form == "auto" or form in has[output]:
+                    written += write_artifact(artifact, out / _safe(f"{name}_{output}"), form)
+    for path in written:
+        say(str(path))
+    if not written:
+        forms = "; ".join(f"{output}: {', '.join(names)}" for output, names in has.items())
+        raise UserError(
+            f"export: nothing of {step}{'.' + wanted if wanted else ''} can be written --as "
+            f"{form}. It has: {forms or 'no such output'}."
+        )
 
 
 def _safe(name: Any) -> str:

@@ -40,8 +40,7 @@ def write_artifact(artifact: Artifact, base: Path, form: str = "auto") -> list[P
     UserError
         The artifact has no such form; the message names those it has.
     """
-    if form not in FORMS:
-        raise UserError(f"--as {form}?{name_nearest(form, FORMS)} Known: {list_names(FORMS)}.")
+    check_form(form)
     writers = find_writers(artifact)
     if form != "auto" and form not in writers:
         raise UserError(
@@ -50,6 +49,12 @@ def write_artifact(artifact: Artifact, base: Path, form: str = "auto") -> list[P
     base.parent.mkdir(parents=True, exist_ok=True)
     chosen = writers if form == "auto" else {form: writers[form]}
     return [path for write in chosen.values() for path in write(artifact, base)]
+
+
+def check_form(form: str) -> None:
+    """Raise UserError unless there is such a form."""
+    if form not in FORMS:
+        raise UserError(f"--as {form}?{name_nearest(form, FORMS)} Known: {list_names(FORMS)}.")
 
 
 def find_writers(artifact: Artifact) -> dict[str, Callable[[Any, Path], list[Path]]]:
@@ -146,7 +151,11 @@ def _write_safetensors(model: Model, base: Path) -> list[Path]:
     from safetensors.numpy import save_file
 
     path = base.with_name(f"{base.name}.safetensors")
-    arrays = {name: np.ascontiguousarray(np.asarray(a)) for name, a in model.arrays.items()}
+    arrays = {
+        name: np.ascontiguousarray(np.asarray(a))
+        for name, a in model.arrays.items()
+        if a.dtype.kind in "fiub"  # the format holds no text
+    }
     save_file(arrays, str(path), metadata={"stage": model.stage})
     return [path]
 

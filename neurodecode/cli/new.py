@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from pathlib import Path
 from typing import Annotated
 
@@ -92,12 +93,12 @@ def new_stage(
 
     if ":" in address:
         module, _, name = address.partition(":")
-        if not module.isidentifier() or not name.isidentifier():
+        if not _is_name(module) or not _is_name(name):
             raise UserError(f"new stage: '{address}': write module:Class, such as smooth:Smooth.")
         path, test = Path(f"{module}.py"), Path(f"test_{module}.py")
     else:
         folder, _, file = address.partition(".")
-        if folder not in STAGE_FOLDERS or not file.isidentifier():
+        if folder not in STAGE_FOLDERS or not _is_name(file):
             raise UserError(
                 f"new stage: '{address}': write folder.name with a folder of "
                 f"{', '.join(STAGE_FOLDERS)}, or module:Class."
@@ -130,6 +131,10 @@ def new_pipeline(
     path = folder / f"{name}.yaml"
     _write(path, PIPELINE.format(name=name))
     say(f"{path}\nRun it:  neurodecode run {path}")
+
+
+def _is_name(word: str) -> bool:
+    return word.isidentifier() and not keyword.iskeyword(word)
 
 
 def _write(path: Path, text: str) -> None:

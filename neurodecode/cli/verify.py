@@ -43,15 +43,26 @@ def command(
     if raw:
         memory = Memory.load(store.folder / "memory.json")
         names = [name.partition(":")[2] for name in memory.known if name.startswith("raw:")]
+        read = moved = absent = 0
         for name in names:
             file = Path(name)
-            known = memory.recall(file, "raw") if file.exists() else None
-            if known is not None and digest_file(file) != known:
+            if not file.exists():
+                absent += 1
+                continue
+            known = memory.recall(file, "raw")
+            if known is None:  # its dates changed too: the next run reads it again by itself
+                moved += 1
+                continue
+            read += 1
+            if digest_file(file) != known:
                 changed += 1
                 del memory.known[f"raw:{name}"]
                 memory.changed = True
                 say(f"{name}: content changed although size and dates did not")
         memory.save()
-        say(f"{len(names)} raw files read, {changed} changed")
+        say(
+            f"{read} raw files read, {changed} changed; {moved} changed with their dates (the next "
+            f"run reads them), {absent} absent"
+        )
     if damaged or changed:
         sys.exit(1)

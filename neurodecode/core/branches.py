@@ -53,15 +53,26 @@ def sort_steps(draft: Draft) -> list[str]:
     while needs:
         ready = [name for name, needed in needs.items() if needed <= set(order)]
         if not ready:
-            circle = ", ".join(sorted(needs))
+            circle = _find_circle(needs)
             draft.complain(
-                draft.steps[min(needs)].line, f"steps need each other in a circle: {circle}."
+                draft.steps[circle[0]].line,
+                f"steps need each other in a circle: {' → '.join([*circle, circle[0]])}.",
             )
             break
         order += ready
         for name in ready:
             del needs[name]
     return order
+
+
+def _find_circle(needs: Mapping[str, set[str]]) -> list[str]:
+    """Return one circle among steps each of which needs another of them."""
+    path = [min(needs)]
+    while True:
+        following = min(step for step in needs[path[-1]] if step in needs)
+        if following in path:
+            return path[path.index(following) :]
+        path.append(following)
 
 
 def expand(draft: Draft, order: Sequence[str]) -> Graph:
@@ -229,7 +240,12 @@ def _shape_input(
         return {label or ref.step: ref for label, ref in found}
     if kind.many == "list":
         return refs
-    if len(refs) > 1:
+    if isinstance(spec.inputs[key].value, dict | list):
+        draft.complain(
+            spec.inputs[key].line,
+            f"{spec.name}: {key} takes one {kind.words}: write {key}: step, without brackets.",
+        )
+    elif len(refs) > 1:
         draft.complain(
             spec.line,
             f"{spec.name}: {key} takes one {kind.words}, but is given {len(refs)} "
@@ -256,8 +272,13 @@ def _make_stage(draft: Draft, spec: StepSpec, values: Mapping[str, Node]) -> Sta
         except ValidationError as error:
             if best is None or error.error_count() < best.error_count():
                 best = error
+    told: set[Any] = set()
     for problem in best.errors() if best is not None else ():
         key = problem["loc"][0] if problem["loc"] else None
+        name = _name_place([str(p) for p in problem["loc"]])
+        if name in told:  # one member of a union after the other
+            continue
+        told.add(name)
         if key not in given or not find_variables(given[str(key)]):  # else complained of already
             _complain_setting(draft, spec, given, problem)
     return None
@@ -270,13 +291,23 @@ def _mixtures(plain: Mapping[str, Any], typed: Mapping[str, Any]) -> Iterator[di
     yield dict(plain)
 
 
+def _name_place(place: Sequence[str]) -> str:
+    """Return a setting's name; members of a union, which go by their type, are left out."""
+    kinds = {"int", "float", "str", "bool", "none", "list", "tuple", "dict"}
+    inner = [p for p in place[1:] if p.isdigit() or (p.isidentifier() and p not in kinds)]
+    return ".".join([*place[:1], *inner])
+
+
 def _complain_setting(
     draft: Draft, spec: StepSpec, given: Mapping[str, Node], problem: Any
 ) -> None:
-    place = [str(p) for p in problem["loc"]] or ["?"]
-    line = given[place[0]].line if place[0] in given else spec.line
-    name = ".".join(place)
-    what = problem["msg"].removeprefix("Value error, ")
+    place = [str(p) for p in problem["loc"]]
+    line = given[place[0]].line if place and place[0] in given else spec.line
+    name = _name_place(place)
+    what = problem["msg"].removeprefix("Value error, ").rstrip(".")
+    if not place:  # a rule over several settings
+        draft.complain(line, f"{spec.name}: {what}.")
+        return
     if problem["type"] == "missing":
         text = f"{spec.name}: setting '{name}' is missing. {spec.address} has no default for it."
     else:

@@ -39,7 +39,7 @@ def add_controls(draft: Draft, node: Node) -> None:
     if not isinstance(node.value, dict):
         draft.complain(node.line, "controls: write {of: step, kinds: [...]}.")
         return
-    known = ("of", "kinds", "n_shuffles")
+    known = ("of", "kinds", "n_shuffles", "block_rows")
     for key, value in node.value.items():
         if key not in known:
             nearest = name_nearest(key, known)
@@ -74,18 +74,21 @@ def add_controls(draft: Draft, node: Node) -> None:
         n_shuffles = to_plain(node.value["n_shuffles"], typed=True)
     if not isinstance(n_shuffles, int) or n_shuffles < 1:
         draft.complain(node.line, "controls: n_shuffles: give a whole number of 1 or more.")
+    if SHUFFLE in draft.axes and "shuffled_brain" in kinds:
+        draft.complain(node.line, f"controls: each has a variable '{SHUFFLE}'; name it otherwise.")
+    if "controls" in draft.steps:
+        line = draft.steps["controls"].line
+        draft.complain(
+            line, "controls: the name is taken by what 'controls:' adds. Rename the step."
+        )
     if draft.problems or not isinstance(n_shuffles, int):
         return
+    settings = {k: node.value[k] for k in ("block_rows",) if k in node.value}
     if "shuffled_brain" in kinds:
         _add_axis(draft, n_shuffles)
     for target in targets:
-        _control(
-            draft,
-            target,
-            kinds,
-            node.line,
-            "controls" if len(targets) == 1 else f"controls_{target}",
-        )
+        name = "controls" if len(targets) == 1 else f"controls_{target}"
+        _control(draft, target, kinds, node.line, name, settings)
 
 
 def _add_axis(draft: Draft, n_shuffles: int) -> None:
@@ -96,7 +99,9 @@ def _add_axis(draft: Draft, n_shuffles: int) -> None:
     ]
 
 
-def _control(draft: Draft, target: str, kinds: list[str], line: int, name: str) -> None:
+def _control(
+    draft: Draft, target: str, kinds: list[str], line: int, name: str, settings: dict[str, Node]
+) -> None:
     upstream = _find_upstream(draft, target)
     decoders = [step for step in upstream if draft.steps[step].stage.decodes]
     if not decoders:
@@ -117,7 +122,7 @@ def _control(draft: Draft, target: str, kinds: list[str], line: int, name: str) 
         for step in replaced:
             spec = draft.steps[step]
             if kind == "shuffled_brain":
-                draft.steps[renamed[step]] = _shuffle(draft, spec, renamed)
+                draft.steps[renamed[step]] = _shuffle(draft, spec, renamed, settings)
             elif shows_training:
                 decoder = next(d for d in _find_upstream(draft, step) if d in decoders)
                 draft.steps[renamed[step]] = _retrieve(
@@ -143,14 +148,16 @@ def _control(draft: Draft, target: str, kinds: list[str], line: int, name: str) 
     )  # fmt: skip
 
 
-def _shuffle(draft: Draft, decoder: StepSpec, renamed: dict[str, str]) -> StepSpec:
+def _shuffle(
+    draft: Draft, decoder: StepSpec, renamed: dict[str, str], settings: dict[str, Node]
+) -> StepSpec:
     """Return the decoder behind a permutation of its responses, one for each of their sources."""
     key = _find_input(decoder, Responses)
     reference = decoder.inputs[key].value
     name = f"{reference.replace('.', '_')}@shuffled"
     draft.steps[name] = StepSpec(
         name, decoder.line, *_find("evaluation.shuffle"),
-        {"number": Node(f"${{{SHUFFLE}}}", decoder.line)},
+        {"number": Node(f"${{{SHUFFLE}}}", decoder.line), **settings},
         {"responses": Node(reference, decoder.line)},
     )  # fmt: skip
     copy = _copy(decoder, renamed)
@@ -166,7 +173,10 @@ def _replace(decoder: StepSpec, kind: str, name: str) -> StepSpec:
         "split": decoder.inputs[_find_input(decoder, Split)],
     }
     settings = {"kind": Node(kind, decoder.line)}
-    return StepSpec(name, decoder.line, *_find("evaluation.replace"), settings, inputs)
+    spec = StepSpec(name, decoder.line, *_find("evaluation.replace"), settings, inputs)
+    if kind == "true_features":
+        spec.allow_leakage = Node("a control: the truth itself, the generator's ceiling")
+    return spec
 
 
 def _retrieve(decoder: StepSpec, target: StepSpec, name: str) -> StepSpec:
@@ -251,9 +261,13 @@ def _find_path(draft: Draft, target: str, starts: list[str]) -> list[str]:
 
 def _find_generators(draft: Draft, target: str, decoders: list[str]) -> list[str]:
     """Return the last steps before the target that make images out of what was decoded."""
-    found, waiting = [], [target]
+    found: list[str] = []
+    waiting, seen = [target], set()
     while waiting:
         step = waiting.pop()
+        if step in seen:  # a circle, told of elsewhere, must not hang this
+            continue
+        seen.add(step)
         gives = [o.artifact for o in read_outputs(draft.steps[step].stage).values()]
         if Reconstructions in gives and set(_find_upstream(draft, step)) & set(decoders):
             found.append(step)

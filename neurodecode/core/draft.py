@@ -212,7 +212,7 @@ def _read_step(draft: Draft, name: str, node: Node) -> None:
             spec.allow_missing = to_plain(value, typed=True) is True
         elif key in ("allow_transductive", "allow_leakage"):
             reason = to_plain(value)
-            if not isinstance(reason, str) or len(reason.strip()) < 3:
+            if not isinstance(reason, str) or len(reason.split()) < 2:
                 draft.complain(line, f"{name}: {key} needs the reason, in words.")
             setattr(spec, key, value)
         elif key in wanted and key != CONTEXT_INPUT:

@@ -1,8 +1,9 @@
 """What decides whether a result can be used again: settings + code + inputs → key.
 
 Code counts as the tokens of the stage's file and of every file of the package's stage and
-numerics folders that it imports, however deep; comments, docstrings and layout do not count. The
-core is left out and has a number of its own, ``CORE_SCHEMA``. Raw files count by content.
+numerics folders that it imports, however deep; comments, docstrings and layout do not count. Of
+the core, what joins rows and reads arrays counts, too; the rest is left out and has a number of
+its own, ``CORE_SCHEMA``. Raw files count by content.
 
 Digests of files are remembered by path, size, both times and inode, so that nothing is read
 twice; a file changed within the last moments is not remembered, since a clock can be too coarse
@@ -30,6 +31,9 @@ from neurodecode.core.stage import PACKAGE, STAGE_FOLDERS, Stage
 CORE_SCHEMA = 1
 SETTLED_S = 2.0
 INSTALLED = ("site-packages", "dist-packages")
+
+# Parts of the core that compute what results are made of.
+KEYED_CORE = (("core", "rows.py"), ("core", "artifacts"))
 
 # Import names whose distribution goes by another name.
 DISTRIBUTIONS = {
@@ -243,8 +247,8 @@ def _find_files(target: Path, names: Iterable[str], root: Path) -> list[Path]:
 def _counts(path: Path, root: Path) -> bool:
     """Tell whether a file is part of what a stage computes: not core, not the command line."""
     if path.is_relative_to(PACKAGE):
-        folder = path.relative_to(PACKAGE).parts[0]
-        return folder in (*STAGE_FOLDERS, "numerics")
+        parts = path.relative_to(PACKAGE).parts
+        return parts[0] in (*STAGE_FOLDERS, "numerics") or parts[:2] in KEYED_CORE
     return path.is_relative_to(root)
 
 

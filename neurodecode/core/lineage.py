@@ -30,6 +30,10 @@ Tokens = Mapping[str, np.ndarray]
 
 EVERY_FOLD = -1
 NOTHING = np.uint64(0)
+NAMED_COLUMNS = (
+    "sample_id", "source", "digest", "id", "stimulus_id", "category", "subject", "session", "run",
+    "repeat", "row", "fold", "onset_s",
+)  # fmt: skip
 LEVELS = ("sample", "stimulus", "category", "run", "session", "subject")
 
 
@@ -142,6 +146,9 @@ def make_row_tokens(table: Table, where: str = "") -> dict[str, np.ndarray]:
         found["stimulus"] = stimulus
     if "category" in table:
         found["category"] = [_make_tokens_of(table["category"], "category")]
+    for column in table:  # what a split may keep together as column:NAME
+        if column not in NAMED_COLUMNS and table[column].dtype.kind in "Uib":
+            found[f"column:{column}"] = [_make_tokens_of(table[column], f"column:{column}")]
     place: list[np.ndarray] = []
     for level in ("subject", "session", "run"):
         if level in table:
@@ -238,6 +245,7 @@ def check_scored_rows(
     step: str,
     levels: Iterable[str],
     allow_leakage: str | None = None,
+    known_as: Iterable[Table] = (),
 ) -> list[str]:
     """Raise LeakageError if a scored row was seen upstream; return what must be printed.
 
@@ -255,6 +263,8 @@ def check_scored_rows(
         Levels at which a shared token is a contact, the split's unit among them.
     allow_leakage : str or None
         The file's reason for going on.
+    known_as : iterable of Table, n_rows each
+        Further item tables of the same rows, whose names of the stimuli count as well.
 
     Returns
     -------
@@ -262,7 +272,9 @@ def check_scored_rows(
         Contacts that the file names or allows, and lineages that are unknown.
     """
     tokens = make_row_tokens(table)
-    wanted = [level for level in LEVELS if level in set(levels) and level in tokens]
+    for other in known_as:
+        tokens = _join_tokens(tokens, make_row_tokens(other))
+    wanted = [level for level in dict.fromkeys(levels) if level in tokens]
     notices: dict[str, None] = {}
     for fold in np.unique(folds):
         rows = np.flatnonzero(folds == fold)
@@ -290,7 +302,29 @@ def check_scored_rows(
                 else:
                     raise LeakageError(_word_refusal(step, contact, text))
                 break
+            if contact.kind == "label" and "stimulus" not in wanted and "stimulus" in tokens:
+                _note_known_stimuli(contact, tokens["stimulus"][rows], notices)
     return list(notices)
+
+
+def _join_tokens(
+    tokens: Mapping[str, np.ndarray], more: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the tokens of rows under both tables' names."""
+    return {
+        level: np.concatenate([t[level] for t in (tokens, more) if level in t], axis=1)
+        for level in dict.fromkeys((*tokens, *more))
+    }
+
+
+def _note_known_stimuli(contact: Contact, stimuli: np.ndarray, notices: dict[str, None]) -> None:
+    """Note, where the split does not keep stimuli apart, that test rows show trained ones."""
+    known = np.isin(stimuli, contact.tokens.get("stimulus", np.zeros(0, np.uint64))).any(axis=1)
+    if known.any():
+        notices[
+            f"The split does not keep stimuli apart: '{contact.step}' was trained on stimuli that "
+            "test rows show again. This is no test of new stimuli."
+        ] = None
 
 
 def _describe(contact: Contact, level: str, n_touched: int, n_rows: int, fold: int) -> str:

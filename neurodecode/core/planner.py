@@ -103,13 +103,43 @@ class Planner:
         }
         context = None
         if CONTEXT_INPUT in read_inputs(type(instance.stage)):
-            context = digest_json(describe_graph(self.graph, instance))
+            context = digest_json(
+                [
+                    describe_graph(self.graph, instance),
+                    self._count_looks(instance, cards),
+                    self._list_accepted(instance, cards),
+                ]
+            )
         stage = type(instance.stage)
         if stage not in self._code:
             self._code[stage] = digest_code(stage, self.memory)
-        return make_recipe(
+        recipe = make_recipe(
             instance.address, instance.stage, inputs, self.memory, self._code[stage], context
         )
+        named = {
+            "transductive": instance.allow_transductive,
+            "leakage": instance.allow_leakage,
+        }
+        return {**recipe, "named": named} if any(named.values()) else recipe
+
+    def _list_accepted(self, instance: Instance, cards: Cards) -> list[Any]:
+        """Return what was accepted rather than computed upstream of a step."""
+        upstream = self.graph.find_upstream([instance.id])
+        return [
+            card["accepted"] for k, card in cards.items() if k in upstream and "accepted" in card
+        ]
+
+    def _count_looks(self, instance: Instance, cards: Cards) -> dict[str, int]:
+        """Return how often each test set upstream of a step was scored."""
+        upstream = self.graph.find_upstream([instance.id])
+        test_sets = {
+            output["test_set"]
+            for key, card in cards.items()
+            if key in upstream
+            for output in card["outputs"].values()
+            if output["test_set"]
+        }
+        return {name: self.store.count_looks(name) for name in sorted(test_sets)}
 
     def find_nearest(
         self, instance: Instance, recipe: Mapping[str, Any] | None
@@ -165,8 +195,12 @@ def list_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
     for name, words in (("version", "stage version"), ("core", "core schema")):
         if old.get(name) != new[name]:
             found.append(f"{words}: {old.get(name)} → {new[name]}")
+    for kind, before, after in _compare(old.get("named") or {}, new.get("named") or {}):
+        found.append(f"allow_{kind}: {before!r} → {after!r}")
     if old.get("context") != new.get("context"):
-        found.append("the pipeline that it describes changed")
+        found.append(
+            "what it describes changed: the pipeline, or how often its test set was scored"
+        )
     return found
 
 
@@ -179,7 +213,7 @@ def describe_graph(graph: Graph, instance: Instance | None = None) -> dict[str, 
         "description": graph.description,
         "seed": graph.seed,
         "steps": [
-            [i.label, i.address, i.stage.settings()]
+            [i.label, i.address, i.stage.settings(), i.allow_transductive, i.allow_leakage]
             for key, i in graph.instances.items()
             if key in ids
         ],

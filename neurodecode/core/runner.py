@@ -21,7 +21,7 @@ from neurodecode.core.planner import Planner, StepPlan, describe_graph
 from neurodecode.core.progress import Progress, reporting
 from neurodecode.core.stage import read_inputs
 from neurodecode.core.store import Store, verify_file
-from neurodecode.core.tasks import Outcome, Source, Task, count_looks, describe_environment, execute
+from neurodecode.core.tasks import Outcome, Source, Task, describe_environment, execute
 
 Id = tuple[str, Branch]
 
@@ -214,11 +214,18 @@ class Run:
             show.values() if isinstance(show, Mapping) else show)  # fmt: skip
         about["names"] = [self.graph.instances[(r.step, r.branch)].label for r in refs]
         about["environment"] = describe_environment()
+        about["warnings"] = [
+            f"'{card['label']}' was not computed again but accepted: {item['reason']} "
+            f"({'; '.join(item['differences'])})"
+            for key, card in self.summary.cards.items()
+            if key in self.graph.find_upstream([instance.id])
+            for item in card.get("accepted", [])
+        ]
         about["looks"] = [
             {
                 "step": key[0],
                 "test_set": o["test_set"],
-                "count": count_looks(self.store, o["test_set"]),
+                "count": self.store.count_looks(o["test_set"]),
             }
             for key, card in self.summary.cards.items()
             for o in card["outputs"].values()

@@ -272,11 +272,21 @@ def _import_class(
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name not in (module_name, module_name.split(".")[0]):
-            raise
+            raise UserError(
+                f"stage '{address}': {module_name} imports '{error.name}', which is not installed. "
+                f"pip install {error.name}, or mend the import."
+            ) from error
         places = ", ".join(str(f) for f in folders) or "the Python path"
         raise UserError(
             f"stage '{address}': no module '{module_name}' in {places}. Put the file there, or "
             "install its package."
+        ) from error
+    except Exception as error:  # whatever a file of the user's own may do when it is imported
+        if module_name.split(".")[0] == PACKAGE.name:
+            raise
+        raise UserError(
+            f"stage '{address}': {module_name} cannot be imported: {type(error).__name__}: {error}."
+            " Mend the file."
         ) from error
     finally:
         sys.path[:] = before
@@ -287,6 +297,8 @@ def _import_class(
             f"stage '{address}': {module_name} has no stage class '{class_name}'."
             f"{name_nearest(class_name, stages)} It has: {list_names(stages)}."
         )
+    if not callable(getattr(found, "run", None)):
+        raise UserError(f"stage '{address}': {class_name} does not define run(self, inputs...).")
     return found
 
 

@@ -167,6 +167,17 @@ class Store:
         """Remove the pieces of a step that is finished."""
         shutil.rmtree(self.locate(stage, key).with_suffix(".blocks"), ignore_errors=True)
 
+    def note_look(self, test_set: str, key: str) -> None:
+        """Remember that a test set was scored; it stays when the result is removed."""
+        folder = self.folder / "looks" / test_set
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / key).touch()
+
+    def count_looks(self, test_set: str) -> int:
+        """Return how many recipes were ever scored on a test set."""
+        folder = self.folder / "looks" / test_set
+        return len(list(folder.iterdir())) if folder.is_dir() else 0
+
     def remove(self, card: Mapping[str, Any]) -> None:
         """Remove a result."""
         path = Path(card["path"])

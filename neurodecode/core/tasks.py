@@ -172,7 +172,6 @@ def _execute_all(
             "key": task.key,
             "step": task.step,
             "label": task.label,
-            "allow": {"transductive": task.allow_transductive, "leakage": task.allow_leakage},
             "execution": {**stage.execution.model_dump(mode="json"), "threads": threads},
             "environment": describe_environment(),
             "started": started,
@@ -283,17 +282,8 @@ def describe_environment() -> dict[str, Any]:
 
 
 def _note_looks(store: Store, card: Mapping[str, Any]) -> None:
-    """Remember that a test set was scored; stays when results are removed."""
     if "@" in card["step"]:  # a control is no look
         return
     for output in card["outputs"].values():
         if output["test_set"]:
-            folder = store.folder / "looks" / output["test_set"]
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / card["key"]).touch()
-
-
-def count_looks(store: Store, test_set: str) -> int:
-    """Return how many recipes were ever scored on a test set."""
-    folder = store.folder / "looks" / test_set
-    return len(list(folder.iterdir())) if folder.is_dir() else 0
+            store.note_look(output["test_set"], card["key"])

@@ -59,6 +59,7 @@ def derive_lineage(
     reason = allow_transductive if stage.contact == "transductive" else allow_leakage
     seen: dict[int, list[Contact]] = {}
     aligned: list[tuple[Table, tuple[Peers, ...], bool]] = []
+    truth: list[Contact] = []
     split = next((a for _, a in iterate_inputs(inputs) if isinstance(a, Split)), None)
     digest, unit = (split.digest, split.unit) if split is not None else _inherit_split(inputs)
     sees = stage.sees()
@@ -79,6 +80,9 @@ def derive_lineage(
                     step=step, kind=stage.contact, reason=reason,
                 )  # fmt: skip
             aligned.append((table, lineage.peers, True))
+            if isinstance(artifact, Features | Stimuli):
+                tokens = make_row_tokens(table)
+                truth.append(Contact(step, "label", allow_leakage, collect_tokens(tokens)))
             continue
         aligned.append((table, lineage.peers, False))  # for an output with the very same rows
         folds = _list_fits(artifact, table, sight, split, digest)
@@ -87,10 +91,23 @@ def derive_lineage(
             made = [Contact(step, stage.contact, reason, collect_tokens(tokens, rows))]
             made += [p.to_contact(np.unique(p.groups[rows])) for p in lineage.peers]
             seen.setdefault(fold, []).extend(made)
-    return {
-        name: artifact.with_lineage(_give(artifact, seen, aligned, digest, unit))
-        for name, artifact in outputs.items()
-    }
+    traced = {}
+    for name, artifact in outputs.items():
+        given = dict(seen)
+        if truth and _stands_for_truth(artifact):
+            given[EVERY_FOLD] = [*given.get(EVERY_FOLD, []), *truth]
+        traced[name] = artifact.with_lineage(_give(artifact, given, aligned, digest, unit))
+    return traced
+
+
+def _stands_for_truth(artifact: Artifact) -> bool:
+    """Tell whether an output is to be like the features or stimuli it was made from.
+
+    Made row by row from true ones, rather than from decoded ones, it is the truth handed in.
+    """
+    if isinstance(artifact, Predictions):
+        return artifact.of == "features"
+    return isinstance(artifact, Reconstructions)
 
 
 def check_scores(
@@ -121,9 +138,29 @@ def check_scores(
         found = check_scored_rows(
             artifact.lineage, table, np.asarray(folds),
             step=step, levels=levels, allow_leakage=allow_leakage,
+            known_as=_find_identities(table, inputs),
         )  # fmt: skip
         notices.update(dict.fromkeys(found))
     return list(notices)
+
+
+def _find_identities(table: Table, inputs: Mapping[str, Any]) -> list[Table]:
+    """Return what the stimuli or features scored against know of the scored items.
+
+    Samples may name their stimuli without saying their source or content; a generator or a
+    gallery, which has seen the stimuli themselves, knows them by just these.
+    """
+    wanted = np.asarray(table["stimulus_id" if "stimulus_id" in table else "id"]).astype(str)
+    found = []
+    for _, artifact in iterate_inputs(inputs):
+        if not isinstance(artifact, Stimuli | Features):
+            continue
+        ids = np.asarray(artifact.items["id"]).astype(str)
+        order = np.argsort(ids, kind="stable")
+        at = np.minimum(np.searchsorted(ids[order], wanted), len(ids) - 1)
+        if len(ids) and np.array_equal(ids[order][at], wanted):
+            found.append(artifact.items.take(order[at]))
+    return found
 
 
 def add_notices(artifact: Artifact, notices: list[str]) -> Artifact:

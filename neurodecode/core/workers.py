@@ -80,7 +80,12 @@ class _Pool:
 
     def submit(self, job: _Job) -> None:
         """Hand out a job."""
-        self.jobs[self._send(job)] = job
+        try:
+            future = self._send(job)
+        except BrokenProcessPool as error:  # a worker died a moment ago; collect sees to it
+            future = Future()
+            future.set_exception(error)
+        self.jobs[future] = job
 
     def collect(self) -> list[tuple[_Job, Outcome]]:
         """Wait for jobs to end, and return how they did."""
@@ -100,9 +105,9 @@ class _Pool:
         self.start()
         ended = []
         for future, job in jobs.items():
-            if isinstance(future.exception(), BrokenProcessPool):
-                future = self._send(job)
             try:
+                if isinstance(future.exception(), BrokenProcessPool):
+                    future = self._send(job)
                 ended.append((job, future.result()))
             except BrokenProcessPool:
                 ended.append((job, Outcome(error=DIED, kind="step")))

@@ -119,7 +119,7 @@ def _judge(
             told.append(
                 f"{n} shuffles cannot give p below {floor:.2g}: use 19 or more for p of 0.05."
             )
-        if not first["p"] <= max(0.05, floor):
+        if not first["p"] <= 0.05:
             beaten_by.append(f"shuffled brain (p = {first['p']:.2g})")
     by_name = {row["name"]: row for row in rows}
     judged = [kind for kind in kinds if kind not in CEILINGS]

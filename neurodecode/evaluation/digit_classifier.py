@@ -10,6 +10,7 @@ recipes this one was best for handwritten 6s and 9s of MNIST style: 0.78 right a
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,17 @@ from neurodecode.numerics.image_metrics import resize_images
 INK = 0.3  # of the brightest pixel
 
 
-def fit_digit_classifier(n_copies: int, n_passes: int, seed: int) -> Any:
+def fit_digit_classifier(
+    n_copies: int, n_passes: int, seed: int, left_out: Collection[int] = ()
+) -> Any:
     """Fit a network with 128 hidden units to all ten digits.
 
     Parameters
     ----------
     n_copies : int
         Varied copies of each training digit; with 0 the digits as they are.
+    left_out : collection of int
+        Numbers of scikit-learn's digits that are not to be learnt from.
 
     Returns
     -------
@@ -38,10 +43,11 @@ def fit_digit_classifier(n_copies: int, n_passes: int, seed: int) -> Any:
 
     digits = load_digits()
     rng = np.random.default_rng(seed)
-    images = list(resize_images(digits.images[..., None] / 16, 24, 24)[..., 0])
+    kept = np.setdiff1d(np.arange(len(digits.target)), np.asarray(list(left_out), np.int64))
+    images = list(resize_images(digits.images[kept, ..., None] / 16, 24, 24)[..., 0])
     if n_copies:
         images = [_vary(image, rng) for _ in range(n_copies) for image in images]
-    target = np.tile(digits.target, max(1, n_copies))
+    target = np.tile(digits.target[kept], max(1, n_copies))
     classifier = MLPClassifier(
         (128,), alpha=1e-2, batch_size=100, max_iter=n_passes, random_state=seed
     )

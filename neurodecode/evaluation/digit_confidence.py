@@ -63,7 +63,8 @@ class DigitConfidence(Stage):
         size = reconstructions.data.shape[2]  # the reader brings all to its own frame anyway
         pairs = read_pairs(reconstructions, stimuli, size_px=size, where=self.stage)
         digit = self._read_digits(pairs.items[self.column])
-        reader = fit_digit_classifier(self.n_copies, self.n_passes, self.seed)
+        known = _find_known_digits(stimuli)
+        reader = fit_digit_classifier(self.n_copies, self.n_passes, self.seed, known)
 
         def read(images: np.ndarray) -> np.ndarray:
             return reader.predict_proba(frame_digits(make_grey(images)))
@@ -114,3 +115,11 @@ class DigitConfidence(Stage):
                 "Allowed: the digits 0 to 9."
             )
         return text.astype(int)
+
+
+def _find_known_digits(stimuli: Stimuli) -> list[int]:
+    """Return which of scikit-learn's digits are shown, so that the reader does not learn them."""
+    if "source" not in stimuli.items:
+        return []
+    names = [str(s).partition("/") for s in stimuli.items["source"]]
+    return sorted({int(n) for kind, _, n in names if kind == "digits" and n.isdigit()})

@@ -356,9 +356,16 @@ def _list_comparisons(
     in_fold[fold, given.target] = True
     forward = groups[:, None] != groups[first_row][None]
     backward = groups[:, None] != groups[None]
+    places = groups
     if candidates == "fold":
         forward &= in_fold[fold]
         backward &= folds[:, None] == folds[None]
+        places = groups * len(fold_numbers) + fold
+    # One row of each other stimulus: rows of one stimulus resemble each other, so that with all of
+    # them as distractors chance would lie above 1 / n.
+    first_of_place = np.zeros(len(rows), bool)
+    first_of_place[np.unique(places, return_index=True)[1]] = True
+    backward &= first_of_place[None]
     turned = [s.T[given.target] for s in similarity]  # row i: the true stimulus of row i
     listed = [
         Comparison(similarity, given.target, forward, first_row, ""),

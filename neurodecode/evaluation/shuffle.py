@@ -49,6 +49,12 @@ class Shuffle(Stage):
         n = len(responses.samples)
         if n < 2:
             raise DataError(f"{self.stage}: {n} samples cannot be shuffled. Give two or more.")
+        if responses.t_r is not None and self.block_rows == 1:
+            raise DataError(
+                f"{self.stage}: these are time series (t_r {responses.t_r:g} s); neighbouring rows "
+                " resemble each other; shuffled one by one they give false positives. Set "
+                "block_rows to the rows of some 30 s or more (controls: {block_rows: 16})."
+            )
         rng = np.random.default_rng([self.seed, self.number])
         runs = find_units(responses.samples, "run", self.stage)
         groups = runs if self.within == "run" else np.zeros(n, np.int64)

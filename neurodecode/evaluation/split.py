@@ -103,7 +103,7 @@ class Split(Stage):
         return SplitArtifact(roles=roles, samples=samples, unit=self._name_unit(), seed=self.seed)
 
     def _name_unit(self) -> str:
-        return "cluster" if self.by.startswith("column:") else self.by
+        return self.by
 
     def _find_units(self, samples: Table) -> np.ndarray:
         column = self.by.removeprefix("column:")

@@ -82,5 +82,6 @@ def assign_inner_folds(
         labels = common[rows]
         if possible < 2 or len(np.unique(labels)) < possible:
             labels = assign_folds(groups[rows], n_folds, seed)
-        row[rows] = labels
+        # numbered without a gap, where the rows held out were one inner fold of all
+        row[rows] = np.unique(labels, return_inverse=True)[1]
     return folds

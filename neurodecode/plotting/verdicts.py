@@ -64,6 +64,8 @@ def judge(scores: Scores, claims: list[Claim], *, controls_wanted: bool = True) 
     main = next((c for c in claims if not c.is_control), None)
     if main is None or main.value is None:
         return [Verdict("open", "There is no value to compare with controls.")]
+    if scores.metric == "sharpness":
+        return [Verdict("plain", "How crisp images are is no evidence of decoding.")]
     sign = -1.0 if scores.scale == "distance" else 1.0
     controls = [c for c in claims if c.is_control and c.value is not None and is_shown(c, scores)]
     verdicts = [_judge_chance(main, sign)]
@@ -75,7 +77,7 @@ def judge(scores: Scores, claims: list[Claim], *, controls_wanted: bool = True) 
 
 def _judge_chance(main: Claim, sign: float) -> Verdict:
     if main.p is not None:
-        better = main.p < ALPHA
+        better = main.p <= ALPHA
         n = f" of {main.null_n:,.0f} refits" if main.null_n else ""
         words = "Better than the null" if better else "Not better than the null"
         return Verdict("good" if better else "bad", f"{words}{n} (p {format_p(main.p)}).")

@@ -52,7 +52,8 @@ class Pretrained(Stage):
                 f"{self.stage}: {path} holds {len(models)} models. Give a result file with one "
                 "(of reconstruction.train_diffusion, say)."
             )
-        return models[0] if self.fold is None else take_fold(models[0], self.fold)
+        model = models[0] if self.fold is None else take_fold(models[0], self.fold)
+        return model.with_lineage(_name_contacts(model.lineage, self.name))
 
 
 def take_fold(model: Model, fold: int) -> Model:
@@ -65,6 +66,15 @@ def take_fold(model: Model, fold: int) -> Model:
     curve = {n.removeprefix(prefix): a for n, a in model.curve.items() if n.startswith(prefix)}
     lineage = Lineage(seen={EVERY_FOLD: model.lineage.contacts(fold)})
     return replace(model, arrays=arrays, curve=curve, n_folds=0, split="", lineage=lineage)
+
+
+def _name_contacts(lineage: Lineage, name: str) -> Lineage:
+    """Say of each contact that it was made when the model was trained, not in this pipeline."""
+    seen = {
+        fold: tuple(replace(c, step=f"training of {Path(name).stem}: {c.step}") for c in contacts)
+        for fold, contacts in lineage.seen.items()
+    }
+    return replace(lineage, seen=seen)
 
 
 def find_model_file(name: str) -> Path:

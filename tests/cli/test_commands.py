@@ -60,16 +60,32 @@ def test_plan_and_why_name_the_reason(folder: Path) -> None:
     assert "decoded is stale: setting alphas" in why.stdout
 
 
-def test_accept_signs_and_keeps_the_reason(folder: Path) -> None:
-    change = "decoded.n_inner_folds=4"
-    done = run(folder, "accept", "small.yaml", "decoded", change, "--reason", "same on purpose")
-    assert done.returncode == 0, done.stderr
-    assert "scores: fresh" in run(folder, "why", "small.yaml", "scores", change).stdout
-    shown = run(folder, "show", "small.yaml", "decoded", change).stdout
-    assert "same on purpose" in shown
-    assert (
-        run(folder, "accept", "small.yaml", "scan", "scan.seed=9", "--reason", "x").returncode == 2
+def test_accept_signs_a_change_of_code_and_keeps_the_reason(folder: Path) -> None:
+    """A result after a harmless change of code is re-signed; another setting never is."""
+    assert run(folder, "new", "stage", "gentle:Gentle").returncode == 0
+    text = PIPELINE.replace("features: pixels,", "features: gentle,").replace(
+        "  linear:", '  gentle: {stage: "gentle:Gentle", features: pixels}\n  linear:'
     )
+    (folder / "gentle.yaml").write_text(text)
+    assert run(folder, "run", "gentle.yaml").returncode == 0
+    code = (folder / "gentle.py").read_text()
+    (folder / "gentle.py").write_text(code.replace("np.sign(data) * ", "1 * np.sign(data) * "))
+    assert (
+        "gentle is stale: code: gentle.py changed"
+        in run(folder, "why", "gentle.yaml", "scores").stdout
+    )
+    done = run(folder, "accept", "gentle.yaml", "gentle", "--reason", "one times it")
+    assert done.returncode == 0, done.stderr
+    assert "scores: fresh" in run(folder, "why", "gentle.yaml", "scores").stdout
+    assert "one times it" in run(folder, "show", "gentle.yaml", "gentle").stdout
+    assert run(folder, "run", "gentle.yaml").returncode == 0
+    assert "one times it" in (folder / "results" / "gentle_report.html").read_text()
+
+    refused = run(
+        folder, "accept", "gentle.yaml", "decoded", "decoded.alphas=[1]", "--reason", "just a try"
+    )
+    assert refused.returncode == 2
+    assert "setting alphas" in refused.stderr
 
 
 def test_show_prints_arrays_provenance_and_lineage(folder: Path) -> None:
@@ -98,7 +114,7 @@ def test_export_writes_what_other_programs_read(folder: Path) -> None:
     run(folder, "export", "small.yaml", "decoded", str(out), "--as", "safetensors")
     refused = run(folder, "export", "small.yaml", "linear", str(out), "--as", "gifti")
     assert refused.returncode == 2
-    assert "It has: csv, npy, png" in refused.stderr
+    assert "It has: reconstructions: npy, csv, png" in refused.stderr
     run(folder, "export", "small.yaml", "scan", str(out), "--as", "csv")
     table = (out / "scan_ceiling_values.csv").read_text().splitlines()
     assert table[0] == "values"
@@ -134,7 +150,8 @@ def test_gc_keeps_what_a_pipeline_reaches(folder: Path) -> None:
     said = run(folder, "gc", "small.yaml")
     assert "would remove  pixels" in said.stdout
     run(folder, "gc", "small.yaml", "--yes")
-    assert "0 computed, 8 fresh" in run(folder, "run", "small.yaml").stdout
+    # the report alone is made again: its test set was scored once more meanwhile
+    assert "1 computed, 7 fresh" in run(folder, "run", "small.yaml").stdout
     assert "7 computed" not in run(folder, "plan", "small.yaml", "size=5").stdout
 
 

@@ -314,7 +314,7 @@ MISTAKES = {
     S + "  a: {stage: digits}": "Unknown stage 'digits'. Did you mean 'datasets.digits'?",
     S + "  a: {stage: 'ours.data:Dta'}": "has no stage class 'Dta'. Did you mean 'Data'?",
     S + "  a: {stage: 'nowhere.stages:X'}": "no module 'nowhere.stages'",
-    S + f"  a: {{{SCALE}, features: b}}\n  b: {{{SCALE}, features: a}}": "in a circle: a, b",
+    S + f"  a: {{{SCALE}, features: b}}\n  b: {{{SCALE}, features: a}}": "in a circle: a → b → a",
     S + DATA + f"  a: {{{SCALE}, features: data, gather: s}}": "no variable 's'",
     "each: {s: ['1', '2']}\n" + S + BY_S + f"  a: {{{SCALE}, features: d, gather: s}}": (
         "features takes one Features, but is given 2 branches"
