@@ -79,3 +79,19 @@ def test_real_digits_are_read():
     scores = DigitConfidence().run(make_reconstructions(images[:, None] / 255), stimuli)
     assert scores.summary["value"][0] > 0.6  # among ten classes; chance 0.1
     assert scores.summary["value"][1] > 0.9  # 6 against 9
+
+
+def test_digits_that_are_shown_are_not_learnt():
+    """The reader of digits that come from its own collection is fitted without them."""
+    from neurodecode.datasets.digits import Digits
+    from neurodecode.evaluation.digit_confidence import _find_known_digits
+
+    digits = Digits(n_items=3, first=5).run()
+    assert _find_known_digits(digits) == [5, 6, 7]
+    assert _find_known_digits(make_stimuli(make_digits()[0])) == []
+    frames = frame_digits(make_digits()[0][..., 0] / 255)
+    whole, without = (
+        fit_digit_classifier(0, 1, 0, left_out).predict_proba(frames)
+        for left_out in ((), range(900))
+    )
+    assert np.abs(whole - without).max() > 0.01

@@ -181,3 +181,22 @@ def test_refusals():
     with pytest.raises(DataError, match="Set size_px"):
         Identification().run(reconstructions=small, stimuli=stimuli)
     Identification(size_px=12).run(reconstructions=small, stimuli=stimuli)
+
+
+def test_backward_chance_holds_where_stimuli_repeat():
+    """Decoded rows that collapse onto their stimulus' own noise know nothing of the truth."""
+    n, d, repeats = 12, 30, 3
+    rng = np.random.default_rng(5)
+    ids = np.tile([f"s{i}" for i in range(n)], repeats)
+    found = []
+    for _ in range(60):
+        true = rng.normal(size=(n, d))
+        decoded = np.tile(rng.normal(size=(n, d)), (repeats, 1))  # all repeats of one are alike
+        scores = Identification(n_way=(), n_permutations=0, n_bootstrap=50).run(
+            make_predictions(decoded, stimulus_id=ids),
+            make_features(true, ids=[f"s{i}" for i in range(n)]),
+        )
+        found.append(find(scores, "top-1 backward"))
+    chance = find(scores, "top-1 backward", "chance")
+    assert chance == pytest.approx(1 / n)
+    assert abs(np.mean(found) - chance) < 3 * np.std(found) / np.sqrt(len(found)) + 1e-9

@@ -1,5 +1,9 @@
-import numpy as np
+from dataclasses import replace
 
+import numpy as np
+import pytest
+
+from neurodecode.core.errors import DataError
 from neurodecode.evaluation.shuffle import Shuffle
 from tests.evaluation.evaluation_data import make_responses
 
@@ -23,3 +27,10 @@ def test_shuffled_blocks_stay_whole_and_within_a_run():
     for start in (0, 4, 10, 14):
         at = np.flatnonzero(order == start)[0]
         assert order[at : at + 4].tolist() == list(range(start, start + 4))
+
+
+def test_time_series_are_not_shuffled_row_by_row():
+    responses = replace(make_responses(np.arange(20)[:, None]), t_r=2.0)
+    with pytest.raises(DataError, match="block_rows"):
+        Shuffle().run(responses)
+    assert len(Shuffle(block_rows=5).run(responses).data) == 20
