@@ -13,9 +13,9 @@ from neurodecode.cli.options import (
     Overrides,
     PipelineName,
     StepName,
-    find_instances,
     open_graph,
     open_store,
+    plan_step,
 )
 
 HARMLESS = ("code: ", "library ", "stage version: ", "core schema: ", "what it describes ")
@@ -32,18 +32,11 @@ def command(
     """Give the nearest earlier result the new key; the reason stays in its provenance."""
     from neurodecode.cli.console import say
     from neurodecode.core.errors import UserError
-    from neurodecode.core.fingerprint import Memory
-    from neurodecode.core.planner import Planner
 
     if len(reason.strip()) < 3:
         raise UserError("accept: --reason: say in words why the change is harmless.")
-    graph = open_graph(pipeline, overrides, branch)
     store = open_store(cache)
-    wanted = [i.id for i in find_instances(graph, step)]
-    part = graph.keep(graph.find_upstream(wanted))
-    memory = Memory.load(store.folder / "memory.json")
-    plans = {p.instance.id: p for p in Planner(part, store, memory).plan()}
-    memory.save()
+    wanted, plans = plan_step(open_graph(pipeline, overrides, branch), step, store)
     for key in wanted:
         plan = plans[key]
         if plan.state == "fresh":

@@ -12,6 +12,8 @@ from neurodecode.core.errors import UserError
 
 if TYPE_CHECKING:
     from neurodecode.core.graph import Graph, Instance
+    from neurodecode.core.planner import StepPlan
+    from neurodecode.core.runner import Id
     from neurodecode.core.store import Store
 
 DEFAULT_PIPELINE = "quickstart"
@@ -73,3 +75,15 @@ def find_instances(graph: Graph, step: str) -> list[Instance]:
             f"Steps: {list_names(known, 30)}."
         )
     return found
+
+
+def plan_step(graph: Graph, step: str, store: Store) -> tuple[list[Id], dict[Id, StepPlan]]:
+    """Return the branches of a step, and the plans of these and of all that they need."""
+    from neurodecode.core.fingerprint import Memory
+    from neurodecode.core.planner import Planner
+
+    wanted = [i.id for i in find_instances(graph, step)]
+    memory = Memory.load(store.folder / "memory.json")
+    plans = Planner(graph.keep(graph.find_upstream(wanted)), store, memory).plan()
+    memory.save()
+    return wanted, {p.instance.id: p for p in plans}

@@ -53,17 +53,11 @@ def find_done(
     cache: Path | None,
 ) -> list[tuple[Path, Mapping[str, Any]]]:
     """Return the finished results of a step, or raise UserError that says why there are none."""
-    from neurodecode.cli.options import find_instances
+    from neurodecode.cli.options import plan_step
     from neurodecode.core.errors import UserError
-    from neurodecode.core.fingerprint import Memory
-    from neurodecode.core.planner import Planner
 
-    graph = open_graph(pipeline, overrides, branch)
     store = open_store(cache)
-    wanted = [i.id for i in find_instances(graph, step)]
-    part = graph.keep(graph.find_upstream(wanted))
-    memory = Memory.load(store.folder / "memory.json")
-    plans = {p.instance.id: p for p in Planner(part, store, memory).plan()}
+    wanted, plans = plan_step(open_graph(pipeline, overrides, branch), step, store)
     found = [
         (Path(plans[key].card["path"]), plans[key].card)  # type: ignore[index]
         for key in wanted

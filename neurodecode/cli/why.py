@@ -10,9 +10,9 @@ from neurodecode.cli.options import (
     Overrides,
     PipelineName,
     StepName,
-    find_instances,
     open_graph,
     open_store,
+    plan_step,
 )
 
 
@@ -25,16 +25,9 @@ def command(
 ) -> None:
     """Say why a step is not fresh, or since when it is."""
     from neurodecode.cli.console import say
-    from neurodecode.core.fingerprint import Memory
-    from neurodecode.core.planner import Planner
 
-    graph = open_graph(pipeline, overrides, branch)
     store = open_store(cache)
-    wanted = [i.id for i in find_instances(graph, step)]
-    part = graph.keep(graph.find_upstream(wanted))
-    memory = Memory.load(store.folder / "memory.json")
-    plans = {p.instance.id: p for p in Planner(part, store, memory).plan()}
-    memory.save()
+    wanted, plans = plan_step(open_graph(pipeline, overrides, branch), step, store)
     for key in wanted:
         plan = plans[key]
         say(f"{plan.instance.label}: {plan.state}")
