@@ -14,9 +14,6 @@ app = typer.Typer(
 
 STAGE = '''"""One sentence: what this method does. Source: authors, year, equation."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -38,7 +35,7 @@ class {name}(Stage):
     stage: ClassVar[str] = "{address}"
     exponent: float = 0.5
 
-    def sees(self) -> Mapping[str, Sight]:
+    def sees(self) -> dict[str, Sight]:
         """Each row on its own."""
         return {{"features": "row"}}
 
