@@ -204,11 +204,7 @@ class Run:
     def _describe(self, instance: Instance) -> str:
         """Return what a report prints of the run, as JSON text."""
         about = describe_graph(self.graph, instance)
-        about["steps"] = [
-            self._describe_step(self.graph.instances[key])
-            for key in self.graph.instances
-            if key in self.graph.find_upstream([instance.id])
-        ]
+        about["steps"] = self._describe_steps(instance)
         show = instance.inputs.get("show", [])
         refs = [show] if isinstance(show, Ref) else list(
             show.values() if isinstance(show, Mapping) else show)  # fmt: skip
@@ -233,12 +229,30 @@ class Run:
         ]
         return json.dumps(about, ensure_ascii=False)
 
-    def _describe_step(self, instance: Instance) -> dict[str, Any]:
-        card = self.summary.cards.get(instance.id, {})
+    def _describe_steps(self, report: Instance) -> list[dict[str, Any]]:
+        """Return one record per step of the file, its branches counted.
+
+        The copies that controls add are counted with the step that gathers them.
+        """
+        upstream = self.graph.find_upstream([report.id])
+        steps: dict[str, list[Instance]] = {}
+        for key, instance in self.graph.instances.items():
+            if key in upstream and "@" not in instance.name:
+                steps.setdefault(instance.name, []).append(instance)
+        copies = sum("@" in name for name, _ in upstream)
+        found = [self._describe_step(branches) for branches in steps.values()]
+        for record in found:
+            if record["stage"] == "evaluation.controls" and copies:
+                record["doc"] += f" The controls repeat earlier steps: {copies:,} runs in all."
+        return found
+
+    def _describe_step(self, branches: list[Instance]) -> dict[str, Any]:
+        instance = branches[0]
+        cards = [self.summary.cards[b.id] for b in branches if b.id in self.summary.cards]
+        several = len(branches) > 1
         return {
             "name": instance.name,
-            "label": instance.label,
-            "branch": dict(instance.branch),
+            "branches": len(branches),
             "stage": instance.address,
             "doc": (type(instance.stage).__doc__ or "").strip().split("\n")[0],
             "inputs": [
@@ -246,13 +260,14 @@ class Run:
                 for name, value in instance.inputs.items()
                 if value is not None
                 for ref in replace(instance, inputs={name: value}).refs()
+                if "@" not in ref.step
             ],
-            "settings": instance.stage.settings(),
+            "settings": _join_settings([b.stage.settings() for b in branches]),
             "allow_transductive": instance.allow_transductive,
             "allow_leakage": instance.allow_leakage,
-            "seconds": card.get("seconds"),
-            "peak_mb": card.get("peak_mb"),
-            "key": card.get("key", ""),
+            "seconds": sum(c["seconds"] for c in cards) if cards else None,
+            "peak_mb": max((c["peak_mb"] for c in cards), default=None),
+            "key": cards[0]["key"] if cards and not several else "",
         }
 
     def finish(self, plan: StepPlan, outcome: Outcome) -> None:
@@ -296,6 +311,15 @@ class Run:
         except OSError:  # the cache cannot be written; the message still reaches the user
             pass
         self.tell(News("failed", instance.label, outcome.error))
+
+
+def _join_settings(settings: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the settings of all branches; where they differ, every value once."""
+    joined = {}
+    for name in settings[0]:
+        values = list(dict.fromkeys(str(s[name]) for s in settings))
+        joined[name] = settings[0][name] if len(values) == 1 else " | ".join(values)
+    return joined
 
 
 def _without(value: Any, lost: list[Ref]) -> Any:
