@@ -67,7 +67,8 @@ def write_reports(
             continue
         branch = "".join(f"_{k}-{v}" for k, v in instance.branch)
         path = out / f"{graph.name}{branch}_{instance.name}.html"
-        stamp = f"<!-- result {card['key']} -->\n"
+        digest = next(iter(card["outputs"].values()))["digest"]
+        stamp = f"<!-- result {card['key']} {digest} -->\n"
         if not _is_current(path, stamp):
             from neurodecode.core.files import write_text
 
