@@ -1,7 +1,7 @@
 """Would an independent reader see the right digit in the reconstruction?
 
-The reader (digit_classifier.py) was trained on other people's handwriting and is no part of any
-pipeline's training, so that no reconstruction was made to please it.
+The reader (digit_classifier.py) is fitted on scikit-learn's digits, those shown left out; nothing is
+trained on its verdict. A generator may have learnt from the same collection (the quickstart's has).
 """
 
 from __future__ import annotations
