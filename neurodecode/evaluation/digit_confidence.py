@@ -1,7 +1,8 @@
 """Would an independent reader see the right digit in the reconstruction?
 
-The reader (digit_classifier.py) is fitted on scikit-learn's digits, those shown left out; nothing is
-trained on its verdict. A generator may have learnt from the same collection (the quickstart's has).
+The reader (digit_classifier.py) is fitted on scikit-learn's digits, those shown left out; nothing
+is trained on its verdict. A generator may have learnt from the same collection (the quickstart's
+has).
 """
 
 from __future__ import annotations
