@@ -225,7 +225,7 @@ class Run:
             }
             for key, card in self.summary.cards.items()
             for o in card["outputs"].values()
-            if o["test_set"] and "@" not in key[0] and not key[0].startswith("controls")
+            if o["test_set"] and "@" not in key[0] and card["stage"] != "evaluation.audit"
         ]
         return json.dumps(about, ensure_ascii=False)
 
@@ -242,7 +242,7 @@ class Run:
         copies = sum("@" in name for name, _ in upstream)
         found = [self._describe_step(branches) for branches in steps.values()]
         for record in found:
-            if record["stage"] == "evaluation.controls" and copies:
+            if record["stage"] == "evaluation.audit" and copies:
                 record["doc"] += f" The controls repeat earlier steps: {copies:,} runs in all."
         return found
 

@@ -11,6 +11,15 @@ from neurodecode.core.artifacts.space import Space
 from neurodecode.core.checks import check_known
 from neurodecode.core.tables import Table
 
+VERDICTS = (
+    "identifies images",
+    "identifies items",
+    "identifies categories only",
+    "above its controls",
+    "not above its controls",
+    "cannot be told",
+)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores(Artifact):
@@ -29,7 +38,11 @@ class Scores(Artifact):
         r and r² never mix.
     summary : Table
         One row per claim: name, value, low, high (bootstrap interval), chance, n, and, where a
-        null was computed, null_mean, null_sd, p.
+        null was computed, null_mean, null_sd, p. Where candidates share a column: within (its
+        name) and only (the one value that a row is of), else empty. An audit adds rows of
+        comparisons with controls (evaluation.audit says which columns).
+    of : str
+        What was scored: "image", "features", or "item" where a metric does not say.
     ceiling : array or None, shape (n,)
         In the same unit as the values.
     p, q : array or None, shape (n,)
@@ -40,6 +53,21 @@ class Scores(Artifact):
         Of voxels, for maps.
     notices : sequence of str
         What the report must say: contacts that the file names, warnings.
+    verdict : str
+        Of an audit, empty before one:
+
+        "identifies images" (of anything else: "identifies items")
+            Above all controls, among all candidates and among those of one category.
+        "identifies categories only"
+            Above all controls, but within a category not shown to be.
+        "above its controls"
+            Above all controls; whether by more than the category was not tested, or cannot be.
+        "not above its controls"
+            At least one control does as well, as far as can be shown.
+        "cannot be told"
+            The controls that were run could not have shown it, or say nothing here.
+    reasons : sequence of str
+        The verdict's figures in sentences, the decisive one first.
     test_set : str
         Digest of the rows scored; counts how often this test set was looked at.
     """
@@ -50,17 +78,21 @@ class Scores(Artifact):
     metric: str
     scale: Literal["r", "r2", "accuracy", "similarity", "distance"]
     summary: Table
+    of: str = "item"
     ceiling: Array | None = dims("item", default=None)
     p: Array | None = dims("item", default=None)
     q: Array | None = dims("item", default=None)
     null: Array | None = dims("refit", default=None)
     space: Space = field(default_factory=Space)
     notices: tuple[str, ...] = ()
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
     test_set: str = ""
 
     def __post_init__(self) -> None:
         for column in ("name", "value", "low", "high", "chance", "n"):
             check_known(column, list(self.summary), what="column", where="scores.summary")
+        check_known(self.verdict, ("", *VERDICTS), what="verdict", where="scores")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

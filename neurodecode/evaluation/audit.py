@@ -23,7 +23,7 @@ CEILINGS = ("true_features",)  # what a generator can do at best: nothing to be 
 COUNTS = ("n", "n_units", "null_n")
 
 
-class Controls(Stage):
+class Audit(Stage):
     """Add nulls, p-values and controls to scores, and a verdict in words.
 
     Parameters
@@ -33,7 +33,7 @@ class Controls(Stage):
     seed : int
     """
 
-    stage: ClassVar[str] = "evaluation.controls"
+    stage: ClassVar[str] = "evaluation.audit"
 
     n_bootstrap: PositiveInt = 2000
     seed: int = 0

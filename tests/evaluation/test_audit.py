@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from neurodecode.evaluation.audit import Audit
 
-from neurodecode.evaluation.controls import Controls
 from neurodecode.evaluation.identification import Identification
 from tests.evaluation.evaluation_data import make_features, make_predictions
 
