@@ -30,7 +30,7 @@ def make_case(noise, n_shuffles=19):
 
 def test_a_real_result_is_above_its_controls():
     real, shuffled, others = make_case(noise=1.0)
-    scores = Controls().run(real, shuffled, others)
+    scores = Audit().run(real, shuffled, others)
     table = scores.summary
     null = np.array([s.summary["value"][0] for s in shuffled.values()])
     assert table["null_mean"][0] == pytest.approx(null.mean())
@@ -50,7 +50,7 @@ def test_a_real_result_is_above_its_controls():
 
 def test_a_result_without_the_brain_is_reported_as_such():
     real, shuffled, others = make_case(noise=1000.0)
-    scores = Controls().run(real, shuffled, others)
+    scores = Audit().run(real, shuffled, others)
     assert scores.notices[-1].startswith("NOT above its controls: pairwise")
     assert "shuffled brain" in scores.notices[-1]
     assert "prior_only" in scores.notices[-1]
@@ -58,9 +58,9 @@ def test_a_result_without_the_brain_is_reported_as_such():
 
 def test_few_shuffles_are_named():
     real, shuffled, _ = make_case(noise=1.0, n_shuffles=4)
-    scores = Controls().run(real, shuffled)
+    scores = Audit().run(real, shuffled)
     assert any("cannot give p below 0.2" in notice for notice in scores.notices)
-    alone = Controls().run(real)
+    alone = Audit().run(real)
     assert alone.summary["name"].tolist() == real.summary["name"].tolist()
 
 
@@ -72,6 +72,6 @@ def test_distances_are_better_when_lower():
          for k, s in group.items()}
         for group in ({"real": real}, shuffled, others)
     ]  # fmt: skip
-    scores = Controls().run(turned[0]["real"], turned[1], turned[2])
+    scores = Audit().run(turned[0]["real"], turned[1], turned[2])
     assert scores.summary["p"][0] == pytest.approx(0.05)
     assert scores.notices[-1].startswith("Above all")
