@@ -40,12 +40,26 @@ NAN = float("nan")
 class Audit(Stage):
     """Set a result beside its controls, and say in words what it shows.
 
-    The verdict (see Scores for its words) rests on the first claim, and on its fellow among
-    candidates of one category where the scores have one (identification with ``within``). Each
-    must beat all its controls: p of 0.05 or less against refits on shuffled brains, and a 95 %
-    interval of the paired difference on the better side of zero for every other control. Within
-    the category the truth is exchanged, too. ``true_features`` is a ceiling and need not be
-    beaten.
+    Two claims are judged: the first, and its fellow among candidates of one category where the
+    scores have one (identification with ``within``). A control is beaten by p of 0.05 or less
+    against refits on shuffled brains, and by a 95 % interval of the paired difference on the better
+    side of zero for any other. Within the category the truth is exchanged, too. ``true_features``
+    is a ceiling and need not be beaten. The verdict is
+
+    "not above its controls"
+        Among all candidates a control without the brain does as well, as far as can be shown.
+    "identifies categories only"
+        Above all controls without the brain, but not shown to be within a category.
+    "no better than the nearest training item"
+        The brain is read, but showing the training item nearest to what was decoded does as well.
+    "above its controls"
+        Above all; whether within a category, too, was not tested, or cannot be told, or there the
+        nearest training item does as well.
+    "identifies images" (of anything else, "identifies items")
+        Above all controls, among all candidates and within a category.
+    "cannot be told"
+        The controls that were run could not have shown it, or are no evidence here: leakage was
+        allowed, or the metric is one that a wrong image can meet.
 
     Parameters
     ----------

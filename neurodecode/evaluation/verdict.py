@@ -19,12 +19,21 @@ from neurodecode.numerics.statistics import compute_p
 
 ALPHA = 0.05
 FEWEST_UNITS = 10  # below, 95 % intervals of skewed differences leave out the truth too often
-SHUFFLED, EXCHANGED = "shuffled_brain", "exchanged_truth"
+SHUFFLED, EXCHANGED, NEAREST = "shuffled_brain", "exchanged_truth", "nearest_training"
 CEILINGS = ("true_features",)  # what a generator can do at best: nothing to be above of
 NAN = float("nan")
 
 Outcome = Literal["beaten", "not beaten", "untold", "ceiling"]
 State = Literal["above", "not above", "untold"]
+Verdict = Literal[
+    "identifies images",
+    "identifies items",
+    "identifies categories only",
+    "above its controls",
+    "no better than the nearest training item",
+    "not above its controls",
+    "cannot be told",
+]
 
 
 @dataclass(frozen=True)
@@ -87,13 +96,22 @@ class Judged:
         return [c for c in self.comparisons if c.outcome == outcome]
 
     @property
-    def state(self) -> State:
-        """Above if every control is beaten; one that is not decides, whatever is untold."""
-        if self.list_controls("not beaten"):
-            return "not above"
-        if self.list_controls("untold") or not self.list_controls("beaten"):
-            return "untold"
-        return "above"
+    def read(self) -> State:
+        """Above if every control without the brain is beaten; one that is not decides."""
+        found = [c.outcome for c in self.comparisons if c.control != NEAREST]
+        return _join([outcome for outcome in found if outcome != "ceiling"])
+
+    @property
+    def copied(self) -> State:
+        """Above if better than the nearest training item, or never held against it."""
+        found = [c.outcome for c in self.comparisons if c.control == NEAREST]
+        return _join(found) if found else "above"
+
+
+def _join(outcomes: list[Outcome]) -> State:
+    if "not beaten" in outcomes:
+        return "not above"
+    return "untold" if "untold" in outcomes or not outcomes else "above"
 
 
 def compare_with_refits(null: np.ndarray, value: float, *, lower_is_better: bool) -> Comparison:
@@ -180,8 +198,12 @@ def _judge_p(p: float, n: int) -> tuple[Outcome, str]:
     return ("beaten" if p <= ALPHA else "not beaten"), ""
 
 
-def decide(of: str, first: Judged, within: Judged | None) -> str:
-    """Return the verdict, one of those that Scores documents.
+def decide(of: str, first: Judged, within: Judged | None) -> Verdict:
+    """Return the verdict.
+
+    Showing the training item nearest to what was decoded reads the brain, too. Who equals it has
+    generated nothing, but may well have identified something: it is told apart from the controls
+    that do without the brain.
 
     Parameters
     ----------
@@ -192,10 +214,16 @@ def decide(of: str, first: Judged, within: Judged | None) -> str:
     within : Judged or None
         Its fellow among candidates of one category.
     """
-    if first.state != "above":
-        return "cannot be told" if first.state == "untold" else "not above its controls"
-    if within is None or within.state == "untold":
-        return "above its controls"
-    if within.state == "not above":
+    if first.read != "above":
+        return "cannot be told" if first.read == "untold" else "not above its controls"
+    if within is not None and within.read == "not above":
         return "identifies categories only"
+    if first.copied != "above":
+        return (
+            "cannot be told"
+            if first.copied == "untold"
+            else ("no better than the nearest training item")
+        )
+    if within is None or "untold" in (within.read, within.copied) or within.copied == "not above":
+        return "above its controls"
     return "identifies images" if of == "image" else "identifies items"

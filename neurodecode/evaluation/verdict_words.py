@@ -6,9 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurodecode.evaluation.verdict import CEILINGS, EXCHANGED, SHUFFLED, Comparison, Judged
+from neurodecode.evaluation.verdict import (
+    CEILINGS,
+    EXCHANGED,
+    NEAREST,
+    SHUFFLED,
+    Comparison,
+    Judged,
+)
 
-NEAREST = "nearest_training"
+EXPECTED = ("prior_only", "mean_embedding", NEAREST, "true_features")
 
 
 def word_reasons(
@@ -31,47 +38,52 @@ def word_reasons(
     first, within = judged[0], judged[1] if len(judged) > 1 else None
     plain = obstacle or _word_verdict(verdict, "image" if of == "image" else "item", column,
                                       first, within)  # fmt: skip
-    return (plain, *map(_word_claim, judged), *_word_ceiling(first))
+    absent = [k for k in EXPECTED if k not in [c.control for c in first.comparisons]]
+    told = [f"Not run: {_list([_name_of(k) for k in absent])}."] if absent else []
+    return (plain, *map(_word_claim, judged), *_word_ceiling(first), *told)
 
 
 def _word_verdict(
     verdict: str, noun: str, column: str, first: Judged, within: Judged | None
 ) -> str:
-    if verdict.startswith("identifies categories"):
-        return (
-            f"Above all controls among all candidates, but not shown to be among those of one "
-            f"{column}: nothing beyond the {column} is shown."
+    copy = f"showing the training {noun} nearest to what was decoded"
+    if verdict == "not above its controls":
+        lost = [_name(c) for c in first.list_controls("not beaten") if c.control != NEAREST]
+        if _name_of(SHUFFLED) in lost:
+            return "No better than shuffled brains: no evidence that the brain is read."
+        return f"No better than what needs no brain: {_list(lost)}."
+    if verdict == "cannot be told":
+        return f"Cannot be told: {_word_why(first)}."
+    if verdict == "identifies categories only":
+        text = (
+            "Better than every control without the brain, but not shown to be so among candidates "
+            f"of one {column}: nothing beyond the {column} is shown."
         )
+        if first.copied == "not above":
+            text += f" Nor is it shown to be better than {copy}."
+        return text
+    if verdict.startswith("no better"):
+        inside = f", within one {column}, too" if within and within.read == "above" else ""
+        return f"The brain is read{inside}, but not shown to be read better than by {copy}."
     if verdict.startswith("identifies"):
         return f"Above all controls, among all candidates and among those of one {column}."
-    if verdict == "above its controls" and within is None:
+    if within is None:
         return (
             f"Above all controls; whether {noun}s of one category are told apart was not tested: "
             "score identification with within: category."
         )
-    if verdict == "above its controls":
-        return (
-            f"Above all controls; whether {noun}s of one {column} are told apart cannot be told: "
-            f"{_word_why(within)}."
-        )
-    if verdict == "cannot be told":
-        return f"Cannot be told: {_word_why(first)}."
-    lost = {c.control for c in first.list_controls("not beaten")}
-    won = {c.control for c in first.list_controls("beaten")}
-    if lost == {NEAREST} and SHUFFLED in won:
-        return (
-            f"The brain is read, but no better than by showing the training {noun} nearest to what "
-            "was decoded."
-        )
-    if SHUFFLED in lost:
-        return "No better than shuffled brains: no evidence that the brain is read."
-    return f"No better than {_list(sorted(lost))}."
+    if within.copied == "not above" and within.read == "above":
+        return f"Above all controls; but within one {column} not shown to be above {copy}."
+    return (
+        f"Above all controls; whether {noun}s of one {column} are told apart cannot be told: "
+        f"{_word_why(within)}."
+    )
 
 
 def _word_why(judged: Judged | None) -> str:
     if judged is None or not np.isfinite(judged.value):
         return "there is no value"
-    return "; ".join(f"{c.control}: {c.why}" for c in judged.list_controls("untold"))
+    return "; ".join(f"{_name(c)}: {c.why}" for c in judged.list_controls("untold"))
 
 
 def _word_claim(judged: Judged) -> str:
@@ -93,9 +105,9 @@ def _word_claim(judged: Judged) -> str:
 def _word_comparison(c: Comparison) -> str:
     if c.control in (SHUFFLED, EXCHANGED):
         what = "refits" if c.control == SHUFFLED else "exchanges"
-        return f"{c.control} ({c.value:.3g} ± {c.null_sd:.2g}, {c.null_n} {what}, p = {c.p:.2g})"
+        return f"{_name(c)} ({c.value:.3g} ± {c.null_sd:.2g}, {c.null_n} {what}, p = {c.p:.2g})"
     return (
-        f"{c.control} ({c.value:.3g}, difference {c.diff:+.3g} [{c.diff_low:.3g}, "
+        f"{_name(c)} ({c.value:.3g}, difference {c.diff:+.3g} [{c.diff_low:.3g}, "
         f"{c.diff_high:.3g}])"
     )
 
@@ -113,13 +125,21 @@ def _word_ceiling(first: Judged) -> list[str]:
     spread = null.null_sd if np.isfinite(null.null_sd) else 0.0
     if not (-way if first.lower_is_better else way) > 2 * spread:
         return [
-            f"Even {ceiling.control} ({ceiling.value:.3g}) is hardly better than shuffled brains: "
+            f"Even {_name(ceiling)} ({ceiling.value:.3g}) is hardly better than shuffled brains: "
             "with this generator and metric nothing could have been shown."
         ]
     return [
         f"That is {(first.value - null.value) / way:.0%} of the way from shuffled brains "
-        f"({null.value:.3g}) to {ceiling.control} ({ceiling.value:.3g}), the ceiling."
+        f"({null.value:.3g}) to {_name(ceiling)} ({ceiling.value:.3g}), the ceiling."
     ]
+
+
+def _name(comparison: Comparison) -> str:
+    return _name_of(comparison.control)
+
+
+def _name_of(control: str) -> str:
+    return control.replace("_", " ")
 
 
 def _list(words: Sequence[str]) -> str:

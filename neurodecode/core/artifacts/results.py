@@ -11,15 +11,6 @@ from neurodecode.core.artifacts.space import Space
 from neurodecode.core.checks import check_known
 from neurodecode.core.tables import Table
 
-VERDICTS = (
-    "identifies images",
-    "identifies items",
-    "identifies categories only",
-    "above its controls",
-    "not above its controls",
-    "cannot be told",
-)
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores(Artifact):
@@ -54,18 +45,10 @@ class Scores(Artifact):
     notices : sequence of str
         What the report must say: contacts that the file names, warnings.
     verdict : str
-        Of an audit, empty before one:
-
-        "identifies images" (of anything else: "identifies items")
-            Above all controls, among all candidates and among those of one category.
-        "identifies categories only"
-            Above all controls, but within a category not shown to be.
-        "above its controls"
-            Above all controls; whether by more than the category was not tested, or cannot be.
-        "not above its controls"
-            At least one control does as well, as far as can be shown.
-        "cannot be told"
-            The controls that were run could not have shown it, or say nothing here.
+        Of an audit, in its words (evaluation.audit says when it gives which); empty before one.
+        "identifies images", "identifies items" (of features, say), "identifies categories only",
+        "above its controls", "no better than the nearest training item", "not above its
+        controls", or "cannot be told".
     reasons : sequence of str
         The verdict's figures in sentences, the decisive one first.
     test_set : str
@@ -92,7 +75,6 @@ class Scores(Artifact):
     def __post_init__(self) -> None:
         for column in ("name", "value", "low", "high", "chance", "n"):
             check_known(column, list(self.summary), what="column", where="scores.summary")
-        check_known(self.verdict, ("", *VERDICTS), what="verdict", where="scores")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
