@@ -24,6 +24,7 @@ from neurodecode.cli.options import (
 if TYPE_CHECKING:
     from neurodecode.core.graph import Graph
     from neurodecode.core.runner import Summary
+    from neurodecode.core.store import Store
 
 
 def command(
@@ -64,6 +65,7 @@ def command(
 
     for path in write_reports(graph, store, summary.cards, out):
         say(f"report: {path}")
+    _say_verdicts(graph, store, summary)
     _say_summary(graph, summary, time.monotonic() - start)
     if summary.failed:
         sys.exit(1)
@@ -82,6 +84,17 @@ def _check_inputs_fresh(graph: Graph, wanted: set, cache: Path | None) -> None:
             f"--only: {len(behind)} steps before it are not fresh (first: "
             f"{behind[0].instance.label}, {behind[0].state}). Use --until instead."
         )
+
+
+def _say_verdicts(graph: Graph, store: Store, summary: Summary) -> None:
+    """Print the verdict of each audit, and the first of its reasons."""
+    from neurodecode.cli.console import say
+    from neurodecode.core.artifacts import Scores
+
+    for key, card in summary.cards.items():
+        audit = store.read(card)["scores"] if card["stage"] == "evaluation.audit" else None
+        if isinstance(audit, Scores):
+            say(f"{graph.instances[key].label}: {audit.verdict}. {audit.reasons[0]}")
 
 
 def _say_summary(graph: Graph, summary: Summary, seconds: float) -> None:

@@ -21,6 +21,7 @@ ALPHA = 0.05
 FEWEST_UNITS = 10  # below, 95 % intervals of skewed differences leave out the truth too often
 SHUFFLED, EXCHANGED, NEAREST = "shuffled_brain", "exchanged_truth", "nearest_training"
 CEILINGS = ("true_features",)  # what a generator can do at best: nothing to be above of
+ROUNDING = 1e-12  # scores that are equal may differ by so much
 NAN = float("nan")
 
 Outcome = Literal["beaten", "not beaten", "untold", "ceiling"]
@@ -70,6 +71,11 @@ class Comparison:
     n_units: int = 0
     outcome: Outcome = "untold"
     why: str = ""
+
+    @property
+    def name(self) -> str:
+        """The control's kind for reading."""
+        return self.control.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -185,7 +191,7 @@ def compare_with_control(comparison: Comparison, *, lower_is_better: bool) -> Co
     if comparison.n_units < FEWEST_UNITS:
         why = f"{comparison.n_units} independent units are fewer than {FEWEST_UNITS}"
         return replace(comparison, why=why)
-    return replace(comparison, outcome="beaten" if bound > 0 else "not beaten")
+    return replace(comparison, outcome="beaten" if bound > ROUNDING else "not beaten")
 
 
 def _judge_p(p: float, n: int) -> tuple[Outcome, str]:

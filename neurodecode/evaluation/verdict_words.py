@@ -39,7 +39,7 @@ def word_reasons(
     plain = obstacle or _word_verdict(verdict, "image" if of == "image" else "item", column,
                                       first, within)  # fmt: skip
     absent = [k for k in EXPECTED if k not in [c.control for c in first.comparisons]]
-    told = [f"Not run: {_list([_name_of(k) for k in absent])}."] if absent else []
+    told = [f"Not run: {_list([kind.replace('_', ' ') for kind in absent])}."] if absent else []
     return (plain, *map(_word_claim, judged), *_word_ceiling(first), *told)
 
 
@@ -48,10 +48,10 @@ def _word_verdict(
 ) -> str:
     copy = f"showing the training {noun} nearest to what was decoded"
     if verdict == "not above its controls":
-        lost = [_name(c) for c in first.list_controls("not beaten") if c.control != NEAREST]
-        if _name_of(SHUFFLED) in lost:
+        lost = [c for c in first.list_controls("not beaten") if c.control != NEAREST]
+        if SHUFFLED in [c.control for c in lost]:
             return "No better than shuffled brains: no evidence that the brain is read."
-        return f"No better than what needs no brain: {_list(lost)}."
+        return f"No better than what needs no brain: {_list([c.name for c in lost])}."
     if verdict == "cannot be told":
         return f"Cannot be told: {_word_why(first)}."
     if verdict == "identifies categories only":
@@ -83,7 +83,7 @@ def _word_verdict(
 def _word_why(judged: Judged | None) -> str:
     if judged is None or not np.isfinite(judged.value):
         return "there is no value"
-    return "; ".join(f"{_name(c)}: {c.why}" for c in judged.list_controls("untold"))
+    return "; ".join(f"{c.name}: {c.why}" for c in judged.list_controls("untold"))
 
 
 def _word_claim(judged: Judged) -> str:
@@ -103,43 +103,36 @@ def _word_claim(judged: Judged) -> str:
 
 
 def _word_comparison(c: Comparison) -> str:
+    if c.outcome == "untold":
+        return f"{c.name} ({c.why})"
     if c.control in (SHUFFLED, EXCHANGED):
         what = "refits" if c.control == SHUFFLED else "exchanges"
-        return f"{_name(c)} ({c.value:.3g} ± {c.null_sd:.2g}, {c.null_n} {what}, p = {c.p:.2g})"
+        return f"{c.name} ({c.value:.3g} ± {c.null_sd:.2g}, {c.null_n} {what}, p = {c.p:.2g})"
     return (
-        f"{_name(c)} ({c.value:.3g}, difference {c.diff:+.3g} [{c.diff_low:.3g}, "
-        f"{c.diff_high:.3g}])"
+        f"{c.name} ({c.value:.3g}, difference {c.diff:+.3g} [{c.diff_low:.3g}, {c.diff_high:.3g}])"
     )
 
 
 def _word_ceiling(first: Judged) -> list[str]:
-    """Return how far the result is on the way from the null to the generator's own ceiling."""
+    """Return how far the result is on the way from the null to the ceiling, if it is at all."""
     by_kind = {c.control: c for c in first.comparisons}
-    null, ceiling = (
-        by_kind.get(SHUFFLED),
-        next((by_kind[k] for k in CEILINGS if k in by_kind), None),
-    )
+    null = by_kind.get(SHUFFLED)
+    ceiling = next((by_kind[kind] for kind in CEILINGS if kind in by_kind), None)
     if null is None or ceiling is None or not np.isfinite(null.value):
         return []
     way = ceiling.value - null.value
     spread = null.null_sd if np.isfinite(null.null_sd) else 0.0
     if not (-way if first.lower_is_better else way) > 2 * spread:
         return [
-            f"Even {_name(ceiling)} ({ceiling.value:.3g}) is hardly better than shuffled brains: "
+            f"Even {ceiling.name} ({ceiling.value:.3g}) is hardly better than shuffled brains: "
             "with this generator and metric nothing could have been shown."
         ]
+    if first.read != "above":
+        return []
     return [
         f"That is {(first.value - null.value) / way:.0%} of the way from shuffled brains "
-        f"({null.value:.3g}) to {_name(ceiling)} ({ceiling.value:.3g}), the ceiling."
+        f"({null.value:.3g}) to {ceiling.name} ({ceiling.value:.3g}), the ceiling."
     ]
-
-
-def _name(comparison: Comparison) -> str:
-    return _name_of(comparison.control)
-
-
-def _name_of(control: str) -> str:
-    return control.replace("_", " ")
 
 
 def _list(words: Sequence[str]) -> str:

@@ -96,9 +96,9 @@ def format_number(value: float | None, digits: int = 3) -> str:
     """
     if value is None or not math.isfinite(value):
         return "–"
-    if value == 0:
-        return "0"
     magnitude = abs(value)
+    if magnitude < 1e-12:  # equal but for rounding
+        return "0"
     if magnitude >= 1000:
         text = f"{magnitude:,.0f}"
     elif magnitude < 1e-4:

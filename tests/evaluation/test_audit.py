@@ -23,12 +23,6 @@ from tests.evaluation.evaluation_data import make_features, make_predictions, ma
 
 N, N_CATEGORIES, N_FEATURES, N_VOXELS = 60, 3, 12, 20
 REPLICATIONS = [400, pytest.param(4000, marks=pytest.mark.slow)]
-ABOVE = (
-    "identifies images",
-    "identifies items",
-    "identifies categories only",
-    "above its controls",
-)
 
 
 class Planted:
@@ -53,7 +47,11 @@ class Planted:
 
     def score(self, predictions, n_permutations=0, within="category"):
         stage = Identification(
-            within=within, n_way=(), n_bootstrap=50, n_permutations=n_permutations
+            within=within,
+            n_way=(),
+            n_bootstrap=10,
+            n_permutations=n_permutations,
+            direction="forward",
         )
         return stage.run(predictions, self.features)
 
@@ -110,8 +108,8 @@ def test_images_are_called_so():
 
 def test_showing_the_nearest_training_item_is_said_to_be_just_that():
     audit = Audit().run(*plant("item", result="nearest_training"))
-    assert audit.verdict == "not above its controls"
-    assert "no better than by showing the training item nearest" in audit.reasons[0]
+    assert audit.verdict == "no better than the nearest training item"
+    assert "The brain is read, within one category, too, but not shown" in audit.reasons[0]
     assert find(audit, "control: nearest_training / pairwise", "outcome") == "not beaten"
     assert find(audit, "control: shuffled_brain / pairwise", "outcome") == "beaten"
     assert find(audit, "pairwise", "p") == pytest.approx(0.05)
@@ -120,8 +118,24 @@ def test_showing_the_nearest_training_item_is_said_to_be_just_that():
 def test_without_categories_the_verdict_claims_less():
     audit = Audit().run(*plant("item", within=None))
     assert audit.verdict == "above its controls"
-    assert "add" not in audit.verdict
     assert "within: category" in audit.reasons[0]
+    scores, shuffled, others = plant("item", result="nearest_training", within=None)
+    assert Audit().run(scores, shuffled, others).verdict.startswith("no better than the nearest")
+    # Not held against it, it is not said to be above it.
+    others = {kind: one for kind, one in others.items() if kind != "nearest_training"}
+    audit = Audit().run(scores, shuffled, others)
+    assert audit.verdict == "above its controls"
+    assert audit.reasons[-1] == "Not run: nearest training."
+
+
+def test_better_than_the_nearest_training_item_only_across_categories():
+    scores, shuffled, others = plant("item")
+    table = scores.summary
+    name = "pairwise within category"
+    same = scores.items.with_columns(**{name: others["nearest_training"].items[name]})
+    audit = Audit().run(replace(scores, items=same, summary=table), shuffled, others)
+    assert audit.verdict == "above its controls"
+    assert "within one category not shown to be above showing" in audit.reasons[0]
 
 
 @pytest.mark.parametrize("column", ["run", "subject"])
@@ -160,7 +174,7 @@ def test_within_a_category_too_small_nothing_is_told_of_it():
     )
     audit = Audit().run(replace(scores, summary=no_p), shuffled, others)
     assert audit.verdict == "above its controls"
-    assert "exchanged truth" in audit.reasons[0]
+    assert audit.reasons[0].endswith("exchanged truth: none were run.")
 
 
 def test_of_a_distance_less_is_better():
@@ -245,19 +259,31 @@ def test_refusals():
         Audit().run(scores, shuffled, {"prior_only": other})
 
 
-def draw_scores(rng, mean, typical, spread):
-    """Return scores of 30 items whose expectation is the mean, heterogeneous as ranks are."""
-    values = np.clip(mean + typical + spread * rng.normal(size=len(typical)), 0, 1)
-    claim = Claim("pairwise", values, 0.5)
-    items = make_predictions(np.zeros((len(typical), 1))).rows
-    items = items.with_columns(id=items["stimulus_id"])
+@cache
+def make_template(n=30):
+    """Return scores to be filled with other values."""
+    items = make_predictions(np.zeros((n, 1))).rows
     return make_scores(
-        [claim], items, np.arange(len(typical)),
+        [Claim("pairwise", np.zeros(n), 0.5)],
+        items.with_columns(id=items["stimulus_id"]),
+        np.arange(n),
         metric="planted", scale="accuracy", n_bootstrap=2, seed=0,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("truth", ["noise", "as good as the nearest training item"])
+def draw_scores(rng, mean, typical, spread):
+    """Return scores of 30 items about a mean, heterogeneous since some items look typical."""
+    values = np.clip(mean + typical + spread * rng.normal(size=len(typical)), 0, 1)
+    scores = make_template()
+    return replace(
+        scores,
+        values=values,
+        items=scores.items.with_columns(pairwise=values),
+        summary=scores.summary.with_columns(value=[values.mean()]),
+    )
+
+
+@pytest.mark.parametrize("truth", ["noise", "as good as the mean embedding"])
 @pytest.mark.parametrize("n_replications", REPLICATIONS)
 def test_false_verdicts_are_rare(truth, n_replications):
     """Of results without the brain, and, harder, of those that one control alone equals."""
@@ -272,30 +298,34 @@ def test_false_verdicts_are_rare(truth, n_replications):
             {str(k): draw_scores(rng, 0.5, typical, 0.1) for k in range(19)},
             {
                 "prior_only": draw_scores(rng, 0.5, rng.uniform(-0.3, 0.3, 30), 0.0),
-                "mean_embedding": draw_scores(rng, 0.5, typical, 0.0),
-                "nearest_training": draw_scores(rng, good, typical, 0.15),
+                "mean_embedding": draw_scores(rng, good, typical, 0.15),
             },
         )
-        false += audit.verdict in ABOVE
+        false += audit.verdict == "above its controls"
     assert false <= stats.binom.ppf(0.999, n_replications, 0.05), false / n_replications
 
 
-@pytest.mark.parametrize("n_replications", [100, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_replications", [80, pytest.param(2000, marks=pytest.mark.slow)])
 def test_categories_alone_are_rarely_taken_for_items(n_replications):
-    """Shuffled brains do not know the category: beating them within it is no proof by itself."""
-    false = told = 0
+    """Shuffled brains do not know the category: being above them within it proves nothing.
+
+    Refits that are nearly constant, as those of a strongly regularised decoder, make it plain.
+    """
+    planted = Planted("category")
+
+    def score(rng, centre, spread, **options):
+        decoded = centre + spread * rng.normal(size=(N, N_FEATURES))
+        return planted.score(make_predictions(decoded), **options)
+
+    rng = np.random.default_rng(0)
+    mean = np.broadcast_to(planted.true.mean(axis=0), planted.true.shape)
+    shuffled = {str(k): score(rng, mean, 0.01) for k in range(19)}
+    false = above_refits = 0
     for seed in range(n_replications):
-        planted = Planted("category", seed)
-        rng = np.random.default_rng([seed, 1])
-
-        def decode(centre, rng=rng):
-            return make_predictions(centre + 0.5 * rng.normal(size=(N, N_FEATURES)))
-
-        scores = planted.score(decode(planted.centre), 99)
-        mean = planted.true.mean(axis=0, keepdims=True)
-        shuffled = {str(k): planted.score(decode(0 * planted.centre + mean)) for k in range(19)}
-        audit = Audit(n_bootstrap=200).run(scores, shuffled)
+        scores = score(np.random.default_rng([1, seed]), planted.centre, 0.5, n_permutations=99)
+        audit = Audit().run(scores, shuffled)
+        assert audit.verdict in ("identifies items", "identifies categories only")
         false += audit.verdict == "identifies items"
-        told += audit.verdict in ABOVE
-    assert told == n_replications
+        above_refits += find(audit, "pairwise within category", "p") <= 0.05
     assert false <= stats.binom.ppf(0.999, n_replications, 0.05), false / n_replications
+    assert above_refits > 0.1 * n_replications, "the refits alone would have been fooled"
