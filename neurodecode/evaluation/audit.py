@@ -44,7 +44,8 @@ class Audit(Stage):
     scores have one (identification with ``within``). A control is beaten by p of 0.05 or less
     against refits on shuffled brains, and by a 95 % interval of the paired difference on the better
     side of zero for any other. Within the category the truth is exchanged, too. ``true_features``
-    is a ceiling and need not be beaten. The verdict is
+    is a ceiling and need not be beaten. Each audit is a test of its own: among many, 5 % of those
+    without information may come out above their controls. The verdict is
 
     "not above its controls"
         Among all candidates a control without the brain does as well, as far as can be shown.

@@ -165,6 +165,29 @@ def test_too_few_shuffles_cannot_tell(n_shuffles):
     assert beaten_by_prior.verdict == "not above its controls"
 
 
+def with_few_units(scores):
+    return replace(scores, items=scores.items.with_columns(unit=np.arange(N) % 9))
+
+
+def without_intervals(scores):
+    return replace(scores, over="voxels")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (with_few_units, "prior only: 9 independent units are fewer than 10"),
+        (without_intervals, "prior only: there is no interval of the difference"),
+    ],
+)
+def test_differences_without_a_reliable_interval_cannot_tell(change, words):
+    scores, shuffled, others = plant("item")
+    groups = ({k: change(s) for k, s in group.items()} for group in (shuffled, others))
+    audit = Audit().run(change(scores), *groups)
+    assert audit.verdict == "cannot be told"
+    assert words in audit.reasons[0]
+
+
 def test_within_a_category_too_small_nothing_is_told_of_it():
     scores, shuffled, others = plant("item")
     table = scores.summary
@@ -259,6 +282,15 @@ def test_refusals():
         Audit().run(scores, shuffled, {"prior_only": other})
 
 
+@pytest.mark.parametrize("n_replications", [5, pytest.param(300, marks=pytest.mark.slow)])
+def test_noise_through_all_stages_is_rarely_above(n_replications):
+    """Decoded, refitted, replaced and scored by the real stages, each time another brain."""
+    verdicts = [Audit().run(*Planted("nothing", seed).audit()).verdict
+                for seed in range(n_replications)]  # fmt: skip
+    false = sum(verdict != "not above its controls" for verdict in verdicts)
+    assert false <= stats.binom.ppf(0.999, n_replications, 0.05), false / n_replications
+
+
 @cache
 def make_template(n=30):
     """Return scores to be filled with other values."""
@@ -305,7 +337,7 @@ def test_false_verdicts_are_rare(truth, n_replications):
     assert false <= stats.binom.ppf(0.999, n_replications, 0.05), false / n_replications
 
 
-@pytest.mark.parametrize("n_replications", [80, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_replications", [60, pytest.param(2000, marks=pytest.mark.slow)])
 def test_categories_alone_are_rarely_taken_for_items(n_replications):
     """Shuffled brains do not know the category: being above them within it proves nothing.
 
