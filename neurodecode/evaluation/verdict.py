@@ -6,6 +6,10 @@ claim that is no better than one of its controls passes in at most 5 % of cases,
 controls there are, and nothing need be corrected for their number. Claims are judged in an order
 fixed before anything is seen: the first of the scores, and only if that is above, its fellow within
 a category. No other claim is judged, so that none is picked for having come out well.
+
+Controls are of two kinds. Shuffled brains, random and mean embeddings do without the brain: who is
+above them reads it. The training item nearest to what was decoded reads the brain, too: who is
+above it does more than copy. The verdict keeps the two apart.
 """
 
 from __future__ import annotations

@@ -45,10 +45,10 @@ class Scores(Artifact):
     notices : sequence of str
         What the report must say: contacts that the file names, warnings.
     verdict : str
-        Of an audit, in its words (evaluation.audit says when it gives which); empty before one.
+        Of an audit, in its words (evaluation.audit says when it gives which); empty before one:
         "identifies images", "identifies items" (of features, say), "identifies categories only",
         "above its controls", "no better than the nearest training item", "not above its
-        controls", or "cannot be told".
+        controls", "cannot be told".
     reasons : sequence of str
         The verdict's figures in sentences, the decisive one first.
     test_set : str
