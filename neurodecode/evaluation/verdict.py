@@ -204,7 +204,7 @@ def _judge_p(p: float, n: int) -> tuple[Outcome, str]:
     if not np.isfinite(p):
         return "untold", "there is no value"
     if 1 / (n + 1) > ALPHA:
-        return "untold", f"{n} cannot give p below {1 / (n + 1):.2g}, 19 or more are needed"
+        return "untold", f"{n} cannot bring p below {1 / (n + 1):.2g}, 19 or more can"
     return ("beaten" if p <= ALPHA else "not beaten"), ""
 
 

@@ -53,7 +53,7 @@ def _word_verdict(
             return "No better than shuffled brains: no evidence that the brain is read."
         return f"No better than what needs no brain: {_list([c.name for c in lost])}."
     if verdict == "cannot be told":
-        return f"Cannot be told: {_word_why(first)}."
+        return f"The controls could not have shown it: {_word_why(first)}."
     if verdict == "identifies categories only":
         text = (
             "Better than every control without the brain, but not shown to be so among candidates "
