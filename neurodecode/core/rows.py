@@ -101,7 +101,7 @@ def group_samples(samples: Table, unit: str, where: str) -> np.ndarray:
         return _number(samples[unit])
     named = [c for c in ("source", "digest") if c in samples and (samples[c] != "").all()]
     if not named:
-        column = "stimulus_id" if "stimulus_id" in samples else "sample_id"
+        column = next(c for c in ("stimulus_id", "id", "sample_id") if c in samples)
         return _number(samples[column])
     columns = [_number(samples[name]) for name in named]
     groups = columns[0]
@@ -113,6 +113,33 @@ def group_samples(samples: Table, unit: str, where: str) -> np.ndarray:
             groups = smallest[numbers]
         if np.array_equal(groups, before):
             return groups
+
+
+def find_neighbours(samples: Table, rows: np.ndarray) -> np.ndarray:
+    """Return the other rows that lie just before or after some rows, in the same run.
+
+    Rows of a run are ordered by their onset where all of them have one, else as they lie.
+
+    Examples
+    --------
+    >>> run = ["01", "01", "01", "02", "02"]
+    >>> samples = Table({"subject": ["01"] * 5, "session": ["01"] * 5, "run": run})
+    >>> find_neighbours(samples, np.array([0, 3]))
+    array([1, 4])
+    """
+    runs = group_samples(samples, "run", "neighbours")
+    place = np.arange(len(samples), dtype=np.float64)
+    if "onset_s" in samples and np.isfinite(samples["onset_s"]).all():
+        place = samples["onset_s"]
+    order = np.lexsort((place, runs))
+    chosen = np.zeros(len(samples), bool)
+    chosen[rows] = True
+    first, second = order[:-1], order[1:]
+    beside = runs[first] == runs[second]
+    near = np.zeros(len(samples), bool)
+    near[first[beside & chosen[second]]] = True
+    near[second[beside & chosen[first]]] = True
+    return np.flatnonzero(near & ~chosen)
 
 
 def list_predicted_rows(samples: Table, rows: Sequence[np.ndarray]) -> Table:

@@ -24,12 +24,13 @@ from neurodecode.core.device import limit_threads
 from neurodecode.core.errors import StepFailed, StoreError, UserError
 from neurodecode.core.fingerprint import read_versions
 from neurodecode.core.graph import CONTEXT_INPUT, check_artifact
+from neurodecode.core.leakage import add_notices, check_scores, is_checked
 from neurodecode.core.lease import holding
 from neurodecode.core.lineage import Lineage
 from neurodecode.core.progress import track
 from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
 from neurodecode.core.store import Store, read_outputs_of
-from neurodecode.core.trace import add_notices, check_scores, derive_lineage
+from neurodecode.core.trace import derive_lineage
 
 # Libraries whose thread pools must exist before they can be limited.
 THREADED = {"torch": "torch", "scikit-learn": "sklearn", "scipy": "scipy.linalg"}
@@ -157,7 +158,7 @@ def _execute_all(
         started = time.time()
         clock = time.perf_counter()
         notices = []
-        if stage.scores:
+        if is_checked(stage):
             notices = check_scores(inputs, step=task.label, allow_leakage=task.allow_leakage)
         made = _run(task, stage, store, strip_lineage(inputs))
         outputs = _name_outputs(stage, made)

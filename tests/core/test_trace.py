@@ -21,10 +21,11 @@ from neurodecode.core.artifacts import (
     make_samples,
 )
 from neurodecode.core.errors import LeakageError
+from neurodecode.core.leakage import check_scores
 from neurodecode.core.lineage import Contact, Lineage, make_row_tokens
 from neurodecode.core.rows import list_predicted_rows
 from neurodecode.core.stage import Stage
-from neurodecode.core.trace import check_scores, derive_lineage
+from neurodecode.core.trace import derive_lineage
 
 N_STIMULI, N_RUNS = 6, 3
 
@@ -146,12 +147,14 @@ def train(stimuli, split=None, how="all", step="generator", estimates=None):
     inputs = {"stimuli": stimuli} | ({"split": split} if split is not None else {})
     if estimates is not None:
         inputs["estimates"] = estimates
-    return run(Generator(how=how), inputs, step, Model(stage="tests.generator"))
+    n_folds = split.n_folds if split is not None else 0
+    return run(Generator(how=how), inputs, step, Model(stage="tests.generator", n_folds=n_folds))
 
 
 def score(artifact, **reasons):
     notices = check_scores({"predictions": artifact}, step="scores", **reasons)
-    return [n for n in notices if not n.startswith("The split does not keep stimuli apart")]
+    mild = ("The split does not keep stimuli apart", "Neighbours in one run")
+    return [n for n in notices if not n.startswith(mild)]
 
 
 # ------------------------------------------------------------------------------- honest designs
