@@ -34,7 +34,7 @@ STAGE_FOLDERS = (
 )  # fmt: skip
 PACKAGE = Path(__file__).resolve().parent.parent
 
-Sight = Literal["row", "run", "stimulus", "training", "all"]
+Sight = Literal["row", "run", "session", "stimulus", "training", "all"]
 
 
 class Execution(BaseModel):
@@ -68,10 +68,10 @@ class Stage(BaseModel):
     ``run``. What it declares about the rows it looks at is what the leakage check believes, and
     the contract test tries it out:
 
-    sees()      for each input, whose rows one output row depends on: "row" (its own), "run"
-                (those of its run), "stimulus" (the repeats of its stimulus), "training" (training
-                rows of the fold; the stage takes a ``split``), "all". An input that is not named
-                counts as "all".
+    sees()      for each input, whose rows one output row depends on: "row" (its own), "run" or
+                "session" (those of its run or session), "stimulus" (the repeats of its stimulus),
+                "training" (training rows of the fold; the stage takes a ``split``), "all". An
+                input that is not named counts as "all".
     contact     "label", or "transductive" where only one side of the data is looked at, without
                 supervision. Where the settings decide, override ``contact_of()``.
     scores      True for stages that compare predictions with the truth. Stages that return Scores

@@ -35,6 +35,7 @@ from neurodecode.core.stage import Stage
 from neurodecode.core.tables import Table
 
 COARSE_UNITS = ("run", "session", "subject")
+BY_ROW = ("row", "run", "session", "stimulus")  # sights that an output row has of its own
 
 
 def derive_lineage(
@@ -72,7 +73,7 @@ def derive_lineage(
         lineage = artifact.lineage
         table = get_row_table(artifact)
         sight = sees.get(name, "all")
-        by_row = sight in ("row", "run", "stimulus") and table is not None
+        by_row = sight in BY_ROW and table is not None
         _add(of_rows if by_row else seen, _pass_on(artifact, digest))
         if isinstance(artifact, Split) or table is None or not len(table):
             continue
@@ -282,10 +283,11 @@ def _covers(split: Split, table: Table) -> bool:
 
 
 def _number_mates(table: Table, sight: str) -> np.ndarray:
-    """Return the group of each row: its run, or the repeats of its stimulus."""
+    """Return the group of each row: its run or session, or the repeats of its stimulus."""
     if sight == "stimulus":
         return group_samples(table, "stimulus", "lineage")
-    columns = [table[c].astype(str) for c in ("subject", "session", "run") if c in table]
+    places = ("subject", "session", "run")[: 2 if sight == "session" else 3]
+    columns = [table[c].astype(str) for c in places if c in table]
     if not columns:  # items without a run: nothing says that they are apart
         return np.zeros(len(table), np.int64)
     names = ["/".join(parts) for parts in zip(*columns, strict=True)]
