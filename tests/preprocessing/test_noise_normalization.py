@@ -16,8 +16,8 @@ N_ITEMS, N_REPEATS, N_CHANNELS, N_TIMES = 60, 4, 5, 7
 
 
 def make_noise_shape(seed=0):
-    mixed = np.random.default_rng(seed).standard_normal((N_CHANNELS, N_CHANNELS))
-    return 2 * np.eye(N_CHANNELS) + 0.6 * mixed
+    turn = np.linalg.qr(np.random.default_rng(seed).standard_normal((N_CHANNELS, N_CHANNELS)))[0]
+    return turn @ np.diag(np.linspace(1, 3, N_CHANNELS))
 
 
 def make_responses(n_times=0, sessions=("01",), seed=1):
@@ -65,7 +65,7 @@ def test_planted_noise_comes_out_white_in_each_session(n_times):
     assert out.units == "noise sd"
     before = find_residuals(responses)
     mixed = before.reshape(len(before), N_CHANNELS, -1)[..., 0]
-    assert np.abs(np.corrcoef(mixed.T) - np.eye(N_CHANNELS)).max() > 0.5, "there was some to undo"
+    assert np.abs(np.corrcoef(mixed.T) - np.eye(N_CHANNELS)).max() > 0.3, "there was some to undo"
 
 
 def test_is_the_inverse_root_of_the_ledoit_wolf_covariance():
