@@ -74,7 +74,7 @@ def derive_lineage(
         table = get_row_table(artifact)
         sight = sees.get(name, "all")
         by_row = sight in BY_ROW and table is not None
-        _add(of_rows if by_row else seen, _pass_on(artifact, digest))
+        _add(of_rows if by_row else seen, _pass_on(artifact, digest, step))
         if isinstance(artifact, Split) or table is None or not len(table):
             continue
         tokens = make_row_tokens(table)
@@ -91,7 +91,7 @@ def derive_lineage(
         for fold, rows in folds.items():
             made = [Contact(step, kind, reason, collect_tokens(tokens, rows))]
             made += [p.to_contact(np.unique(p.groups[rows])) for p in lineage.peers]
-            made += _list_ancestors(artifact, table, fold, rows, digest)
+            made += _list_ancestors(artifact, table, fold, rows, digest, step)
             if fold != EVERY_FOLD and kind == "label" and unit not in COARSE_UNITS:
                 made += _list_neighbours(artifact, table, rows, step)
             seen.setdefault(fold, []).extend(made)
@@ -122,30 +122,37 @@ def _add(into: dict[int, list[Contact]], more: Mapping[int, Iterable[Contact]]) 
         into.setdefault(fold, []).extend(contacts)
 
 
-def _pass_on(artifact: Artifact, digest: str | None) -> dict[int, list[Contact]]:
+def _pass_on(artifact: Artifact, digest: str | None, step: str) -> dict[int, list[Contact]]:
     """Return what an input has seen, per fold where it is known which fold is read.
 
-    Folds of another split are not ours. Scores, and a model that is not per fold, are one thing
-    made of all folds.
+    Folds of another split are not ours. A model that is not per fold is one thing made of all
+    folds; so are scores, and the step that uses them answers for that.
     """
     lineage = artifact.lineage
-    one = isinstance(artifact, Scores) or (isinstance(artifact, Model) and artifact.n_folds == 0)
+    one = isinstance(artifact, Model) and artifact.n_folds == 0
     by_fold = not one and lineage.split in (None, digest)
     found: dict[int, list[Contact]] = {}
     for fold, contacts in lineage.seen.items():
-        found.setdefault(fold if by_fold else EVERY_FOLD, []).extend(contacts)
+        if isinstance(artifact, Scores) and fold != EVERY_FOLD:
+            found.setdefault(EVERY_FOLD, []).extend(replace(c, step=step) for c in contacts)
+        else:
+            found.setdefault(fold if by_fold else EVERY_FOLD, []).extend(contacts)
     return found
 
 
 def _list_ancestors(
-    artifact: Artifact, table: Table, fold: int, rows: np.ndarray, digest: str | None
+    artifact: Artifact, table: Table, fold: int, rows: np.ndarray, digest: str | None, step: str
 ) -> list[Contact]:
-    """Return what the models of other folds had seen, whose rows a fit has looked at."""
+    """Return what the models of other folds had seen, whose rows a fit has looked at.
+
+    Those models kept to their folds; the fit that unites them answers for it.
+    """
     lineage = artifact.lineage
     if lineage.split != digest or isinstance(artifact, Responses):
         return []  # handed on for every fold, or read as the fold itself sees them
     makers = np.unique(table["fold"][rows]) if "fold" in table else np.array([*lineage.seen])
-    return [c for maker in makers if maker != fold for c in lineage.seen.get(int(maker), ())]
+    others = [int(maker) for maker in makers if maker not in (fold, EVERY_FOLD)]
+    return [replace(c, step=step) for maker in others for c in lineage.seen.get(maker, ())]
 
 
 def _list_neighbours(
