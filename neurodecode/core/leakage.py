@@ -31,6 +31,7 @@ from neurodecode.core.lineage import (
     Lineage,
     Peers,
     make_row_tokens,
+    rename_steps,
 )
 from neurodecode.core.stage import Stage, read_outputs
 from neurodecode.core.tables import Table
@@ -46,9 +47,23 @@ def is_checked(stage: Stage) -> bool:
 
 
 def check_scores(
-    inputs: Mapping[str, Any], *, step: str, allow_leakage: str | None = None
+    inputs: Mapping[str, Any],
+    *,
+    step: str,
+    allow_leakage: str | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Raise LeakageError if a scoring step is given rows that were seen upstream.
+
+    Parameters
+    ----------
+    inputs : mapping of input name to artifact, or list or mapping of artifacts
+    step : str
+        Name of the scoring step.
+    allow_leakage : str or None
+        The file's reason for going on.
+    names : mapping of str to str, or None
+        What the file calls steps that were computed under another name.
 
     Returns
     -------
@@ -71,7 +86,7 @@ def check_scores(
             # A generator sees stimuli, whatever the unit in which the brain data were split.
             levels.append("stimulus")
         found = check_scored_rows(
-            artifact.lineage, table, np.asarray(folds),
+            rename_steps(artifact.lineage, names or {}), table, np.asarray(folds),
             step=step, levels=levels, allow_leakage=allow_leakage,
             known_as=_find_identities(table, inputs),
         )  # fmt: skip
@@ -181,6 +196,7 @@ def check_scored_rows(
         # A row without a fold was made by no fold's model: whatever any fold saw counts.
         contacts = lineage.contacts(None if fold == EVERY_FOLD else int(fold))
         shown = _collect_trained_stimuli(contacts)
+        refused: list[tuple[int, Contact, str]] = []
         for contact in contacts:
             if contact.kind == "unknown":
                 text = f"'{contact.step}' uses a model whose training data are unknown"
@@ -190,14 +206,9 @@ def check_scored_rows(
                 near = scored.find_touched("sample", contact.tokens["sample"], rows)
                 beside[contact.step] = beside.get(contact.step, 0) + int(near.sum())
                 continue
-            of_items = "sample" not in contact.tokens and "stimulus" not in wanted
-            for level in [*wanted, "stimulus"] if of_items else wanted:
-                touched = scored.find_touched(level, contact.tokens.get(level, NO_TOKENS), rows)
-                if level not in wanted:  # a stimulus that training shows anyway gives nothing away
-                    touched &= ~scored.find_touched(level, shown, rows)
-                if not touched.any():
-                    continue
-                text = _describe(contact, level, int(touched.sum()), len(rows), int(fold))
+            level, n_touched = _find_level(contact, scored, rows, wanted, shown)
+            if n_touched:
+                text = _describe(contact, level, n_touched, len(rows), int(fold))
                 if contact.reason is not None:
                     notices[
                         f"{contact.kind} contact, named by the file: {text} "
@@ -208,8 +219,7 @@ def check_scored_rows(
                         f"LEAKAGE, allowed by the file: {text} Reason given: {allow_leakage}"
                     ] = None
                 else:
-                    raise LeakageError(_word_refusal(step, contact, text))
-                break
+                    refused.append((n_touched, contact, text))
             if contact.kind == "label" and "stimulus" not in wanted:
                 seen = contact.tokens.get("stimulus", NO_TOKENS)
                 if scored.find_touched("stimulus", seen, rows).any():
@@ -217,8 +227,35 @@ def check_scored_rows(
                         f"The split does not keep stimuli apart: '{contact.step}' was trained on "
                         "stimuli that test rows show again. This is no test of new stimuli."
                     ] = None
-    notices.update({_word_neighbours(s, n, len(table)): None for s, n in beside.items() if n})
-    return list(notices)
+        if refused:
+            refused.sort(key=lambda found: -found[0])  # what has seen most comes first
+            raise LeakageError(_word_refusal(step, [found[1:] for found in refused]))
+    told = {name: n for name, n in beside.items() if n}
+    return [*notices, *([_word_neighbours(told, len(table))] if told else [])]
+
+
+def _find_level(
+    contact: Contact,
+    scored: ScoredRows,
+    rows: np.ndarray,
+    wanted: Sequence[str],
+    shown: np.ndarray,
+) -> tuple[str, int]:
+    """Return the first level at which a contact touches some rows, and how many; else 0.
+
+    Parameters
+    ----------
+    shown : array of uint64
+        Stimuli that training samples show.
+    """
+    of_items = "sample" not in contact.tokens and "stimulus" not in wanted
+    for level in [*wanted, "stimulus"] if of_items else wanted:
+        touched = scored.find_touched(level, contact.tokens.get(level, NO_TOKENS), rows)
+        if level not in wanted:  # a stimulus that training shows anyway gives nothing away
+            touched &= ~scored.find_touched(level, shown, rows)
+        if touched.any():
+            return level, int(touched.sum())
+    return "", 0
 
 
 def _choose_levels(levels: Iterable[str], tokens: Mapping[str, np.ndarray], step: str) -> list[str]:
@@ -262,16 +299,19 @@ def _describe(contact: Contact, level: str, n_touched: int, n_rows: int, fold: i
     )
 
 
-def _word_neighbours(step: str, n_beside: int, n_rows: int) -> str:
+def _word_neighbours(beside: Mapping[str, int], n_rows: int) -> str:
+    steps = " and ".join(f"'{name}'" for name in beside)
     return (
-        f"Neighbours in one run: '{step}' was trained on rows just before or after {n_beside} of "
-        f"the {n_rows} test rows. What changes slowly in a run (drift, overlapping responses, "
-        "arousal) is then no news in the test rows: little in single-trial estimates of events in "
-        "random order, much in time series and blocks. Split by run to rule it out."
+        f"Neighbours in one run: {steps} {'was' if len(beside) == 1 else 'were'} trained on rows "
+        f"just before or after {max(beside.values())} of the {n_rows} test rows. What changes "
+        "slowly in a run (drift, overlapping responses, arousal) is then no news in the test rows: "
+        "little in single-trial estimates of events in random order, much in time series and "
+        "blocks. Split by run to rule it out."
     )
 
 
-def _word_refusal(step: str, contact: Contact, text: str) -> str:
+def _word_refusal(step: str, refused: Sequence[tuple[Contact, str]]) -> str:
+    contact, text = refused[0]
     if contact.kind == "transductive":
         mend = (
             "It used them without labels (transductive). Fit that step on the training part "
@@ -284,4 +324,6 @@ def _word_refusal(step: str, contact: Contact, text: str) -> str:
             "coarser unit. To go on all the same, with a red note on every figure: "
             f"allow_leakage: \"why\" in step '{contact.step}' or '{step}'."
         )
-    return f"{step}: {text} {mend}"
+    others = sorted({f"'{c.step}'" for c, _ in refused[1:]} - {f"'{contact.step}'"})
+    also = f" So have {', '.join(others)}." if others else ""
+    return f"{step}: {text}{also} {mend}"

@@ -123,6 +123,19 @@ class Lineage:
         return replace(self, peers=tuple(replace(p, groups=p.groups[rows]) for p in self.peers))
 
 
+def rename_steps(lineage: Lineage, names: Mapping[str, str]) -> Lineage:
+    """Return a lineage whose contacts go by other names of their steps, where there are any."""
+
+    def rename(item: Any) -> Any:
+        return replace(item, step=names.get(item.step, item.step))
+
+    return replace(
+        lineage,
+        seen={fold: tuple(map(rename, contacts)) for fold, contacts in lineage.seen.items()},
+        peers=tuple(map(rename, lineage.peers)),
+    )
+
+
 def make_row_tokens(table: Table, where: str = "") -> dict[str, np.ndarray]:
     """Return the tokens of each row, by level; a level may have several tokens a row.
 

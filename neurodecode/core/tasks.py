@@ -70,6 +70,8 @@ class Task:
     allow_transductive, allow_leakage : str or None
     context : str or None
         JSON text for stages that print what was run.
+    names : mapping of str to str
+        From the name under which a result upstream was computed to its step's name here.
     """
 
     label: str
@@ -87,6 +89,7 @@ class Task:
     allow_transductive: str | None = None
     allow_leakage: str | None = None
     context: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,9 @@ def _execute_all(
         clock = time.perf_counter()
         notices = []
         if is_checked(stage):
-            notices = check_scores(inputs, step=task.label, allow_leakage=task.allow_leakage)
+            notices = check_scores(
+                inputs, step=task.label, allow_leakage=task.allow_leakage, names=task.names
+            )
         made = _run(task, stage, store, strip_lineage(inputs))
         outputs = _name_outputs(stage, made)
         traced = derive_lineage(

@@ -86,16 +86,16 @@ def whiten(how: str) -> str:
     return f"white: {{stage: preprocessing.noise_normalization, responses: scan, {how}}}\n"
 
 
-def generate(more: str, name: str = "generator") -> str:
+def generate(more: str, stimuli: str = "digits") -> str:
     return (
-        f"{name}: {{stage: reconstruction.train_diffusion, stimuli: digits, size_px: 16, "
+        f"generator: {{stage: reconstruction.train_diffusion, stimuli: {stimuli}, size_px: 16, "
         f"patch_px: 2, widths: [8, 8], n_steps: 2, batch_size: 4, n_warmup: 1, {more}}}\n"
     )
 
 
-def draw(model: str = "generator", features: str = "decoded") -> str:
+def draw() -> str:
     return (
-        f"images: {{stage: reconstruction.diffusion, model: {model}, features: {features}, "
+        "images: {stage: reconstruction.diffusion, model: generator, features: decoded, "
         "n_steps: 1}\n"
     )
 
@@ -192,6 +192,8 @@ class Leak:
         How the notice begins, where the leak is flagged and not stopped.
     each : str
         Variables of both.
+    slow : bool
+        Beyond the default suite: another form of a leak that is tried there.
     """
 
     name: str
@@ -200,6 +202,7 @@ class Leak:
     twin: str
     notice: str = ""
     each: str = ""
+    slow: bool = False
 
     @property
     def is_transductive(self) -> bool:
@@ -226,6 +229,7 @@ LEAKS = (
         zscore("per: run NAMED") + decode("zscored") + identify(),
         "zscored",
         zscore("per: run") + decode("zscored", split="runs") + identify(),
+        slow=True,
     ),
     Leak(
         "voxel selection by reliability over all trials",
@@ -257,12 +261,13 @@ LEAKS = (
         LOCALIZER
         + "ceiling: {stage: evaluation.noise_ceiling, responses: other_scan, n_bootstrap: 5}\n"
         + select("by: scores, scores: ceiling") + decode("selected") + identify(),
+        slow=True,
     ),
     Leak(
         "alpha chosen on test rows",
         decode(name="tried", alphas="['${alpha}']") + identify("tried", name="tests") + PICKED
         + identify("best"),
-        "tests",
+        "best",
         decode(alphas="[1, 1000]") + identify(),
         each="alpha: [1, 1000]",
     ),
@@ -299,6 +304,7 @@ LEAKS = (
         "more_pixels: {stage: features.pixels, stimuli: more}\n"
         + reduce("fit_on: reference, reference: more_pixels") + decode(features="pca")
         + identify(features="pca"),
+        slow=True,
     ),
     Leak(
         "noise normalisation over all epochs",
@@ -337,6 +343,7 @@ LEAKS = (
         "decoded",
         collect("copies", "stimulus") + decode("seen", "described", "apart")
         + identify(features="described"),
+        slow=True,
     ),
     Leak(
         "one stimulus on both sides, reconstructed",
@@ -358,6 +365,7 @@ LEAKS = (
         "decoded",
         IDENTIFIED,
         notice=KNOWN_STIMULI,
+        slow=True,
     ),
     Leak(
         "neighbours of one run on both sides",
@@ -386,6 +394,7 @@ LEAKS = (
         decode() + retrieve() + show("shown"),
         "shown",
         decode() + retrieve(", split: split") + show("shown"),
+        slow=True,
     ),
     Leak(
         "a validation set used as test",
@@ -439,6 +448,7 @@ LEAKS = (
         "linear: {stage: reconstruction.pixels, features: pixels}\n" + show(),
         "linear",
         DECODED,
+        slow=True,
     ),
     Leak(
         "measured responses handed in as predicted",
@@ -454,6 +464,7 @@ LEAKS = (
         + identify("moved"),
         "mean",
         IDENTIFIED,
+        slow=True,
     ),
     Leak(
         "repeats averaged across runs, then split by run",

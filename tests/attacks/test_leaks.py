@@ -1,67 +1,37 @@
-"""Leaks as users make them, in whole pipelines of real stages: each is stopped, its twin passes."""
+"""Leaks as users make them, in whole pipelines of real stages: each is stopped, its twin passes.
+
+The pipelines lie in leaky_pipelines.py, which prints a table of them.
+"""
 
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
-from neurodecode.core.pipeline import build_graph
-from neurodecode.core.runner import Summary, run_graph
 from neurodecode.core.store import Store
+from tests.attacks.leaky_pipelines import (
+    DECODED,
+    LEAKS,
+    TRANSDUCTIVE,
+    Leak,
+    decode,
+    find_error,
+    identify,
+    read_notices,
+    reduce,
+    retrieve,
+    run_steps,
+    score_encoding,
+    select,
+    show,
+    zscore,
+)
 
-BASE = """
-seed: 0
-steps:
-  digits: {stage: datasets.digits, n_items: 24}
-  scan: {stage: datasets.simulated, stimuli: digits, n_vertices: 40, n_repeats: 2, n_runs: 4}
-  split: {stage: evaluation.split, responses: scan, by: stimulus, n_folds: 2}
-  pixels: {stage: features.pixels, stimuli: digits}
-"""
-RIDGE = "stage: decoding.ridge, constant_targets: predict, alphas: [10], features: pixels"
-SCORE = "stage: evaluation.pixcorr, n_permutations: 0, n_bootstrap: 50"
-DECODED = f"""
-  decoded: {{{RIDGE}, responses: scan, split: split}}
-  linear: {{stage: reconstruction.pixels, features: decoded}}
-  scores: {{{SCORE}, reconstructions: linear, stimuli: digits}}
-"""
-RETRIEVED = f"""
-  decoded: {{{RIDGE}, responses: scan, split: split}}
-  shown: {{stage: reconstruction.retrieval, predictions: decoded, gallery: pixels,
-          stimuli: digits SPLIT}}
-  scores: {{{SCORE}, reconstructions: shown, stimuli: digits REASON}}
-"""
-ZSCORED = f"""
-  zscored: {{stage: preprocessing.zscore, responses: scan HOW}}
-  decoded: {{{RIDGE}, responses: zscored, split: split}}
-  linear: {{stage: reconstruction.pixels, features: decoded}}
-  scores: {{{SCORE}, reconstructions: linear, stimuli: digits}}
-"""
-GENERATED = f"""
-  decoded: {{{RIDGE}, responses: scan, split: split}}
-  generator: {{stage: reconstruction.train_diffusion, stimuli: digits, features: pixels,
-              size_px: 16, patch_px: 2, widths: [8, 8], n_steps: 2, batch_size: 4,
-              n_warmup: 1 SPLIT}}
-  images: {{stage: reconstruction.diffusion, model: generator, features: decoded, n_steps: 1}}
-  scores: {{{SCORE}, reconstructions: images, stimuli: digits}}
-"""
-TRUTH = f"""
-  linear: {{stage: reconstruction.pixels, features: pixels REASON}}
-  scores: {{{SCORE}, reconstructions: linear, stimuli: digits}}
-"""
-SELECTED = f"""
-  selected: {{stage: preprocessing.select_voxels, responses: scan, by: reliability,
-             n_voxels: 10 SPLIT}}
-  decoded: {{{RIDGE}, responses: selected, split: split}}
-  linear: {{stage: reconstruction.pixels, features: decoded}}
-  scores: {{{SCORE}, reconstructions: linear, stimuli: digits}}
-"""
-BY_RUN = f"""
-  zscored: {{stage: preprocessing.zscore, responses: scan, per: run}}
-  runs: {{stage: evaluation.split, responses: scan, by: run, leave_one_out: true}}
-  decoded: {{{RIDGE}, responses: zscored, split: runs}}
-  scores: {{stage: evaluation.identification, predictions: decoded, features: pixels,
-           n_permutations: 0, n_bootstrap: 50}}
-"""
+
+def list_leaks(*, transductive: bool = False) -> list[object]:
+    chosen = [leak for leak in LEAKS if leak.is_transductive or not transductive]
+    return [
+        pytest.param(leak, id=leak.name, marks=[pytest.mark.slow] * leak.slow) for leak in chosen
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -69,92 +39,135 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def run(cache: Path, steps: str, base: str = BASE) -> Summary:
-    graph = build_graph(base + dedent(steps).replace("\n", "\n  "), cache / "leak.yaml")
-    return run_graph(graph, Store(cache))
+@pytest.mark.parametrize("leak", list_leaks())
+def test_a_leak_is_stopped_or_flagged_and_its_twin_passes(cache: Path, leak: Leak) -> None:
+    done = run_steps(cache, leak.steps.replace(" NAMED", ""), each=leak.each)
+    error = find_error(done)
+    if leak.notice:
+        assert error == ""
+        (flag,) = [n for n in read_notices(cache, done) if n.startswith(leak.notice)]
+        assert f"'{leak.step}'" in flag
+    else:
+        assert error.startswith(f"scores: step '{leak.step}' has seen the ")
+        kind = "allow_transductive" if leak.is_transductive else "allow_leakage"
+        assert f"{kind}: \"why\" in step '{leak.step}'" in error, "and what to do is said"
+    done = run_steps(cache, leak.twin, each=leak.each)
+    assert find_error(done) == ""
+    notices = read_notices(cache, done)
+    assert not any("LEAKAGE" in n or "contact, named" in n for n in notices)
+    assert not leak.notice or not any(n.startswith(leak.notice) for n in notices)
 
 
-def find_error(summary: Summary) -> str:
-    assert {name for name, _ in summary.failed} <= {"scores"}, summary.failed
-    return "".join(outcome.error for outcome in summary.failed.values())
+@pytest.mark.parametrize("leak", list_leaks(transductive=True))
+def test_what_looks_at_one_side_alone_may_be_named_and_is_printed(cache: Path, leak: Leak) -> None:
+    done = run_steps(cache, leak.steps.replace(" NAMED", TRANSDUCTIVE), each=leak.each)
+    assert find_error(done) == ""
+    found = [n for n in read_notices(cache, done) if n.startswith("transductive contact, named")]
+    assert found
+    assert all(f"'{leak.step}'" in n and n.endswith("as published") for n in found)
 
 
-@pytest.mark.parametrize(
-    ("leak", "step", "twin"),
-    [
-        (RETRIEVED.replace("SPLIT", "").replace("REASON", ""), "shown",
-         RETRIEVED.replace("SPLIT", ", split: split").replace("REASON", "")),
-        (ZSCORED.replace("HOW", ", per: run"), "zscored",
-         ZSCORED.replace("HOW", ", per: training, split: split")),
-        (GENERATED.replace("SPLIT", ""), "generator", GENERATED.replace("SPLIT", ", split: split")),
-        (TRUTH.replace("REASON", ""), "linear", DECODED),
-        (SELECTED.replace("SPLIT", ""), "selected", SELECTED.replace("SPLIT", ", split: split")),
-    ],
-    ids=["gallery", "zscore", "generator", "truth", "selection"],
-)  # fmt: skip
-def test_a_leak_is_stopped_and_its_twin_passes(
-    cache: Path, leak: str, step: str, twin: str
-) -> None:
-    assert f"step '{step}' has seen" in find_error(run(cache, leak))
-    assert find_error(run(cache, twin)) == ""
+LABELLED = [leak for leak in LEAKS if not leak.is_transductive and not leak.notice]
+
+
+@pytest.mark.parametrize("leak", LABELLED[:3], ids=lambda leak: leak.name)
+def test_contact_with_labels_cannot_be_named_away(cache: Path, leak: Leak) -> None:
+    """Naming it transductive changes nothing where features or scores were looked at."""
+    named = leak.steps.replace("}\n", f"{TRANSDUCTIVE}}}\n")
+    assert "has seen" in find_error(run_steps(cache, named, each=leak.each))
 
 
 def test_a_permission_counts_only_while_it_is_given(cache: Path) -> None:
     """The cache never keeps a permission that the file has lost, nor an old reason."""
-    plain = RETRIEVED.replace("SPLIT", "").replace("REASON", "")
+    plain = decode() + retrieve() + show("shown")
     for reason in ("to see what happens", "another reason"):
         allowed = plain.replace(
-            "stimuli: digits }\n", f'stimuli: digits, allow_leakage: "{reason}"}}\n'
+            "stimuli: digits}\nscores", f'stimuli: digits, allow_leakage: "{reason}"}}\nscores'
         )
         assert allowed != plain
-        done = run(cache, allowed)
+        done = run_steps(cache, allowed)
         assert find_error(done) == ""
-        scores = Store(cache).read(done.cards[("scores", ())])["scores"]
-        assert any(reason in notice for notice in scores.notices)  # type: ignore[attr-defined]
-        assert "has seen" in find_error(run(cache, plain))
+        assert any(reason in notice for notice in read_notices(cache, done))
+        assert "has seen" in find_error(run_steps(cache, plain))
 
 
-def test_leave_one_run_out_is_honest_and_says_what_it_does_not_test(cache: Path) -> None:
-    done = run(cache, BY_RUN)
-    assert find_error(done) == ""
-    scores = Store(cache).read(done.cards[("scores", ())])["scores"]
-    notices = " ".join(scores.notices)  # type: ignore[attr-defined]
-    assert "does not keep stimuli apart" in notices
-    assert "LEAKAGE" not in notices
+def test_a_step_is_named_as_this_file_names_it(cache: Path) -> None:
+    """A result that another file computed, under another name, is used, and named as here."""
+    for name in ("chosen", "kept"):
+        steps = select("by: variance", name) + decode(name) + identify()
+        assert find_error(run_steps(cache, steps)).startswith(f"scores: step '{name}' has seen")
 
 
-def test_samples_that_do_not_know_their_stimuli_hide_no_leak(cache: Path) -> None:
-    """Responses and stimuli read separately are joined by what is scored against."""
-    import numpy as np
+def test_all_steps_that_have_seen_a_row_are_named(cache: Path) -> None:
+    steps = (
+        zscore("per: run")
+        + select("by: variance").replace("responses: scan", "responses: zscored")
+        + decode("selected")
+        + identify()
+    )
+    assert "So have 'zscored'." in find_error(run_steps(cache, steps))
 
-    from neurodecode.datasets.digits import Digits
 
-    rng = np.random.default_rng(0)
-    images = np.asarray(Digits(n_items=24).run().data)
-    np.savez(
-        cache / "mine.npz", betas=rng.normal(size=(24, 9)).astype(np.float32),
-        ids=np.array([f"im{i}" for i in range(24)]), images=images,
-    )  # fmt: skip
-    path = cache / "mine.npz"
-    own = f"""
-seed: 0
-steps:
-  scan: {{stage: datasets.arrays, path: {path}, name: mine, responses: betas, stimulus_ids: ids,
-         orientation: samples_first}}
-  pictures: {{stage: datasets.arrays, path: {path}, name: mine, responses: betas, stimulus_ids: ids,
-             stimuli: images, orientation: samples_first}}
-  split: {{stage: evaluation.split, responses: scan, by: stimulus, n_folds: 2}}
-  pixels: {{stage: features.pixels, stimuli: pictures.stimuli}}
-"""
-    steps = RETRIEVED.replace("stimuli: digits", "stimuli: pictures.stimuli").replace("REASON", "")
-    assert "step 'shown' has seen" in find_error(run(cache, steps.replace("SPLIT", ""), own))
-    assert find_error(run(cache, steps.replace("SPLIT", ", split: split"), own)) == ""
+def test_a_split_of_other_samples_is_refused(cache: Path) -> None:
+    """Same roles, other samples: the rows would be counted in the wrong table."""
+    other = (
+        "other: {stage: datasets.simulated, stimuli: digits, n_vertices: 40, n_repeats: 2, "
+        "n_runs: 4, session: '02'}\n"
+        "foreign: {stage: evaluation.split, responses: other, by: stimulus, n_folds: 2}\n"
+    )
+    done = run_steps(cache, other + decode(split="foreign") + identify())
+    (error,) = (outcome.error for outcome in done.failed.values())
+    assert "the split was made for" in error
+
+
+def test_a_selection_by_another_split_is_refused(cache: Path) -> None:
+    other = (
+        "second: {stage: evaluation.split, responses: scan, by: stimulus, n_folds: 2, seed: 5}\n"
+    )
+    chosen = select("by: variance, split: second")
+    done = run_steps(cache, other + chosen + decode("selected") + identify())
+    (error,) = (outcome.error for outcome in done.failed.values())
+    assert "another split" in error
+
+
+def test_features_by_another_split_have_seen_its_training_rows(cache: Path) -> None:
+    other = (
+        "second: {stage: evaluation.split, responses: scan, by: stimulus, test_fraction: 0.5, "
+        "seed: 5}\n"
+    )
+    fitted = reduce("fit_on: training, split: second")
+    steps = other + fitted + decode(features="pca", split="one") + identify(features="pca")
+    assert "step 'pca' has seen the stimulus" in find_error(run_steps(cache, steps))
+
+
+def test_published_rows_that_share_stimuli_are_refused_by_the_split(cache: Path) -> None:
+    """Test rows of one subject, and another who saw the same: no unit 'stimulus' can hold."""
+    from tests.attacks.leaky_pipelines import stack
+
+    done = run_steps(cache, stack("01", "02", by="stimulus", how="test_where: {subject: '02'}"))
+    (error,) = (outcome.error for outcome in done.failed.values())
+    assert "lie in both the test and the training rows" in error
+
+
+def test_repeats_averaged_under_new_names_carry_their_trials(cache: Path) -> None:
+    """The averaged row is another sample; what it was averaged from is found all the same."""
+    steps = (
+        "mean: {stage: 'tests.attacks.leaky_stages:Average', responses: scan, renamed: true}\n"
+        "mean_split: {stage: evaluation.split, responses: mean, by: stimulus, n_folds: 2}\n"
+        "mean_runs: {stage: evaluation.split, responses: mean, by: run, n_folds: 2}\n"
+        "encoded: {stage: encoding.ridge, alphas: [10], responses: mean, features: pixels, "
+        "split: SPLIT}\n" + score_encoding("mean")
+    )
+    assert find_error(run_steps(cache, steps.replace("SPLIT", "mean_split"))) == ""
+    error = find_error(run_steps(cache, steps.replace("SPLIT", "mean_runs")))
+    assert "'mean'" in error
+    assert "has seen the run" in error
 
 
 def test_the_report_counts_every_look_at_a_test_set(cache: Path) -> None:
-    report = "\n  report: {stage: plotting.report, show: [scores]}\n"
+    report = "report: {stage: plotting.report, show: [scores]}\n"
     for alpha in ("11", "12", "11"):
-        done = run(cache, DECODED.replace("[10]", f"[{alpha}]") + report)
+        done = run_steps(cache, DECODED.replace("[10]", f"[{alpha}]") + report)
     html = Store(cache).read(done.cards[("report", ())])["document"].html  # type: ignore[attr-defined]
     card = done.cards[("scores", ())]
     looks = Store(cache).count_looks(card["outputs"]["scores"]["test_set"])
