@@ -161,10 +161,11 @@ def _list_neighbours(
     """Return a contact with the rows beside those fitted, where their order in time is known."""
     if not isinstance(artifact, Responses) or "sample_id" not in table:
         return []
-    timed = artifact.t_r is not None or bool(np.isfinite(table["onset_s"]).all())
-    if not (timed or len(np.unique(_number_mates(table, "run"))) > 1):
-        return []
-    near = find_neighbours(table, rows)
+    runs = _number_mates(table, "run")
+    onset_s = table["onset_s"] if "onset_s" in table else np.full(len(table), np.nan)
+    if artifact.t_r is None and np.isnan(onset_s).any() and not runs.any():
+        return []  # one run, or none that is known, in no known order
+    near = find_neighbours(runs, onset_s, rows)
     tokens = {"sample": np.unique(make_row_tokens(table)["sample"][near])}
     return [Contact(step, "neighbour", None, tokens)] if len(near) else []
 
