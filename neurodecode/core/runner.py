@@ -192,7 +192,15 @@ class Run:
             allow_transductive=instance.allow_transductive,
             allow_leakage=instance.allow_leakage,
             context=self._describe(instance) if wants_context else None,
+            names=self._find_names(instance),
         )
+
+    def _find_names(self, instance: Instance) -> dict[str, str]:
+        """Return what this file calls the steps upstream that another file, or name, computed."""
+        found: dict[str, set[str]] = {}
+        for key in self.graph.find_upstream([instance.id]) & set(self.summary.cards):
+            found.setdefault(self.summary.cards[key]["step"], set()).add(key[0])
+        return {old: min(new) for old, new in found.items() if len(new) == 1 and new != {old}}
 
     def _locate(self, value: Any) -> Any:
         if isinstance(value, Ref):

@@ -24,12 +24,13 @@ from neurodecode.core.device import limit_threads
 from neurodecode.core.errors import StepFailed, StoreError, UserError
 from neurodecode.core.fingerprint import read_versions
 from neurodecode.core.graph import CONTEXT_INPUT, check_artifact
+from neurodecode.core.leakage import add_notices, check_scores, is_checked
 from neurodecode.core.lease import holding
 from neurodecode.core.lineage import Lineage
 from neurodecode.core.progress import track
 from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
 from neurodecode.core.store import Store, read_outputs_of
-from neurodecode.core.trace import add_notices, check_scores, derive_lineage
+from neurodecode.core.trace import derive_lineage
 
 # Libraries whose thread pools must exist before they can be limited.
 THREADED = {"torch": "torch", "scikit-learn": "sklearn", "scipy": "scipy.linalg"}
@@ -69,6 +70,8 @@ class Task:
     allow_transductive, allow_leakage : str or None
     context : str or None
         JSON text for stages that print what was run.
+    names : mapping of str to str
+        From the name under which a result upstream was computed to its step's name here.
     """
 
     label: str
@@ -86,6 +89,7 @@ class Task:
     allow_transductive: str | None = None
     allow_leakage: str | None = None
     context: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,8 +161,10 @@ def _execute_all(
         started = time.time()
         clock = time.perf_counter()
         notices = []
-        if stage.scores:
-            notices = check_scores(inputs, step=task.label, allow_leakage=task.allow_leakage)
+        if is_checked(stage):
+            notices = check_scores(
+                inputs, step=task.label, allow_leakage=task.allow_leakage, names=task.names
+            )
         made = _run(task, stage, store, strip_lineage(inputs))
         outputs = _name_outputs(stage, made)
         traced = derive_lineage(
