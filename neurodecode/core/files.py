@@ -7,11 +7,14 @@ import errno
 import io
 import os
 import shutil
+import signal
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from neurodecode.core.errors import WriteError
@@ -79,30 +82,27 @@ def find_owner(path: Path) -> Owner | None:
     return Owner.parse(path.name[len(MARK) :].rpartition("-")[0])
 
 
-def remove_strays(folders: Iterable[Path]) -> list[Path]:
+def remove_strays(folders: Iterable[Path], ending: bool = False) -> list[Path]:
     """Remove what dead processes left half written in these folders; return what was removed.
 
     What other machines left is removed when nobody touched it for a day.
+
+    Parameters
+    ----------
+    ending : bool
+        This process is about to end: what it is writing counts as left by a dead one.
     """
     removed = []
+    mine = describe_self()
     for path in _list_temporary(folders):
         owner = find_owner(path)
         state = owner.find_state() if owner is not None else "elsewhere"
         with contextlib.suppress(OSError):
             old = time.time() - path.stat().st_mtime > FORGOTTEN_S
-            if state == "dead" or (state == "elsewhere" and old):
+            if state == "dead" or (state == "elsewhere" and old) or (ending and owner == mine):
                 path.unlink()
                 removed.append(path)
     return removed
-
-
-def remove_own(folders: Iterable[Path]) -> None:
-    """Remove what this process itself has half written: it is about to end."""
-    mine = describe_self()
-    for path in _list_temporary(folders):
-        if find_owner(path) == mine:
-            with contextlib.suppress(OSError):
-                path.unlink()
 
 
 def _list_temporary(folders: Iterable[Path]) -> list[Path]:
@@ -143,14 +143,38 @@ def word_write_error(error: OSError, path: Path) -> str:
 class PatientFile(io.FileIO):
     """A new file that takes note of a failed write and goes on as if nothing had happened.
 
-    HDF5 cannot bear one: on a full disk it crashes the process (seen with 1.14 and 2.0) or fails
-    again when the interpreter ends. What does not reach the disk is dropped here, and ``close``
-    raises.
+    HDF5 cannot bear one: on a full disk it crashes the process, at once or when the interpreter
+    ends (seen with HDF5 2.0). Nor may a Ctrl-C be raised inside its callbacks. So what does not
+    reach the disk is dropped here, KeyboardInterrupt is held back, and ``check`` and the end of the
+    context raise.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "w+b")
-        self.failure: OSError | None = None
+        self.failure: BaseException | None = None
+        self._held_back = False
+
+    def __enter__(self) -> PatientFile:
+        # Other handlers, which do not raise, are left alone.
+        if (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):
+            signal.signal(signal.SIGINT, self._note)
+            self._held_back = True
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        try:
+            self.close()
+        except OSError as error:
+            self.failure = self.failure or error
+        if self._held_back:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.check()
+
+    def _note(self, signum: int, frame: FrameType | None) -> None:
+        self.failure = KeyboardInterrupt()
 
     def check(self) -> None:
         """Raise what went wrong so far."""
@@ -163,10 +187,10 @@ class PatientFile(io.FileIO):
         done = 0
         while done < len(view) and self.failure is None:
             try:
-                done += super().write(view[done:]) or 0
+                done += super().write(view[done:])
             except OSError as error:
                 self.failure = error
-        if self.failure is not None:  # as if it had been written
+        if done < len(view):  # as if it had been written
             self.seek(len(view) - done, os.SEEK_CUR)
         return len(view)
 
@@ -177,11 +201,6 @@ class PatientFile(io.FileIO):
         except OSError as error:
             self.failure = self.failure or error
             return size or 0
-
-    def close(self) -> None:
-        """Close, and raise what went wrong."""
-        super().close()
-        self.check()
 
 
 def _flush(path: Path, flags: int) -> None:

@@ -55,7 +55,7 @@ def holding(result: Path, tell: Callable[[str], None] | None = None) -> Iterator
             remove_lease(path, held)
             continue
         if tell is not None and held is not None and time.monotonic() - since > TELL_AFTER_S:
-            owner = _find_owner(held)
+            owner = find_holder(held)
             tell(f"waits for {owner.words if owner else 'another process'}, which computes it")
             tell = None
         time.sleep(POLL_S)
@@ -92,9 +92,17 @@ def read_lease(path: Path) -> bytes | None:
         return None
 
 
+def find_holder(content: bytes) -> Owner | None:
+    """Return the owner that a lease names, or None if it cannot be read."""
+    try:
+        return Owner.parse(str(json.loads(content)["owner"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def is_abandoned(path: Path, content: bytes) -> bool:
     """Tell whether the owner of a lease, read a moment ago, is gone."""
-    owner = _find_owner(content)
+    owner = find_holder(content)
     state = owner.find_state() if owner is not None else "elsewhere"
     if state in ("dead", "running"):
         return state == "dead"
@@ -159,13 +167,6 @@ def _take(path: Path, expiry: float) -> bytes | None:
             raise WriteError(word_write_error(error, path)) from error
         raise
     return content
-
-
-def _find_owner(content: bytes) -> Owner | None:
-    try:
-        return Owner.parse(str(json.loads(content)["owner"]))
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 def _beat(path: Path, content: bytes, every_s: float, stop: threading.Event) -> None:

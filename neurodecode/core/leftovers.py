@@ -18,22 +18,31 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from neurodecode.core.files import remove_strays
-from neurodecode.core.lease import is_abandoned, read_lease, remove_lease
+from neurodecode.core.lease import find_holder, is_abandoned, read_lease, remove_lease
+from neurodecode.core.processes import describe_self
 from neurodecode.core.store import Store, name_folder
 
 
-def remove_leftovers(store: Store) -> list[Path]:
+def remove_leftovers(store: Store, ending: bool = False) -> list[Path]:
     """Remove what dead processes left in a cache and cannot be used; return what was removed.
 
     What a living process is working at stays, and so do pieces from which a step resumes. A cache
     that cannot be written is left as it is.
+
+    Parameters
+    ----------
+    ending : bool
+        This process is about to end: what it holds counts as left by a dead one.
     """
     stages = _list_folders(store.folder)
     pieces = [p for stage in stages for p in _list_folders(stage) if p.suffix == ".blocks"]
-    removed = remove_strays([store.folder, *stages, *pieces])
+    removed = remove_strays([store.folder, *stages, *pieces], ending)
     for path in (p for stage in stages for p in _list_names(stage) if p.suffix == ".lease"):
         content = read_lease(path)
-        if content is not None and is_abandoned(path, content) and remove_lease(path, content):
+        if content is None:
+            continue
+        over = is_abandoned(path, content) or (ending and find_holder(content) == describe_self())
+        if over and remove_lease(path, content):
             removed.append(path)
     for folder in pieces:
         if not _is_held(folder) and store.read_card(folder.parent.name, folder.stem) is not None:

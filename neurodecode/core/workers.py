@@ -11,19 +11,22 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import NoReturn
 
+from neurodecode.core.leftovers import remove_leftovers
 from neurodecode.core.planner import StepPlan
 from neurodecode.core.progress import Progress, Waiting, reporting
 from neurodecode.core.runner import Id, News, Run
 from neurodecode.core.stage import Stage
+from neurodecode.core.store import Store
 from neurodecode.core.tasks import Outcome, Task, execute
 
 DIED = "its worker died (out of memory, or killed). Use fewer workers, or none."
@@ -31,7 +34,6 @@ STILLBORN = (
     "no worker could be started for it; what one printed stands above. A script that uses workers "
     'keeps its own calls under: if __name__ == "__main__":'
 )
-GRACE_S = 0.7  # for workers to leave nothing behind
 
 
 # --------------------------------------------------------------------------- in a worker process
@@ -39,34 +41,35 @@ GRACE_S = 0.7  # for workers to leave nothing behind
 
 def _serve(line: Connection) -> None:
     """Do what comes along the line until it breaks."""
-    signal.signal(signal.SIGTERM, _end)
-    # Ctrl-C reaches the whole group; the process that started this one sees to it.
+    # Ctrl-C and a closed terminal reach the whole group; who started this one sees to them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    threading.Thread(target=_watch_parent, daemon=True).start()
-    with contextlib.suppress(EOFError, OSError, SystemExit):  # the line broke, or it is to end
+    caches: set[Path] = set()
+    threading.Thread(target=_watch_parent, args=(caches,), daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):
         line.send(None)
         while True:
             task, job, block = line.recv()
+            caches.add(Path(task.cache))
             with reporting(line.send):
                 outcome = execute(task, job, block)
             line.send(outcome)
-    os._exit(0)
+    _leave(caches)
 
 
-def _end(signum: int, frame: Any) -> NoReturn:
-    sys.unraisablehook = lambda _: None  # it may be raised where nobody can catch it
-    raise SystemExit(128 + signum)
-
-
-def _watch_parent() -> None:
+def _watch_parent(caches: set[Path]) -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])
-    signal.raise_signal(signal.SIGTERM)
-    time.sleep(GRACE_S)
-    os._exit(1)
+    _leave(caches)
+
+
+def _leave(caches: Iterable[Path]) -> NoReturn:
+    """End, whatever is under way, and leave nothing half written."""
+    for cache in list(caches):
+        remove_leftovers(Store(cache), ending=True)
+    os._exit(0)
 
 
 # ------------------------------------------------------------------------ in the starting process
@@ -131,17 +134,11 @@ class _Pool:
     def stop(self) -> None:
         """End all processes, busy ones too."""
         for worker in self.workers:
-            worker.line.close()  # one that has nothing to do ends by that
-            if worker.job is not None:
-                worker.process.terminate()
-        deadline = time.monotonic() + GRACE_S
-        for worker in self.workers:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-        late = [w for w in self.workers if w.process.is_alive()]
-        for worker in late:
             worker.process.kill()
+        for worker in self.workers:
             worker.process.join()
-        if late:
+            worker.line.close()
+        if any(worker.job is not None for worker in self.workers):
             self.run.tidy()
         self.workers = []
 
