@@ -59,9 +59,11 @@ def command(
         summary = run_graph(graph, store, workers=workers, listener=printer)
     from neurodecode.cli.report import write_reports
 
-    for path in write_reports(graph, store, summary.cards, out):
-        say(f"report: {path}")
-    _say_summary(graph, summary, time.monotonic() - start)
+    try:
+        for path in write_reports(graph, store, summary.cards, out):
+            say(f"report: {path}")
+    finally:
+        _say_summary(graph, summary, time.monotonic() - start)
     if summary.failed:
         sys.exit(1)
 

@@ -325,7 +325,7 @@ class FiveSeconds:
         env = self.environment(**more.pop("env", {}))
         given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(
-            command, env=env, cwd=self.folder, **{**given, "start_new_session": True, **more}
+            command, env=env, **{**given, "cwd": self.folder, "start_new_session": True, **more}
         )
 
     def run(self, cache: Path, *arguments: str, timeout: float = 120, **more) -> Ended:
