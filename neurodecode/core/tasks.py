@@ -178,6 +178,9 @@ def _execute_all(
             allow_transductive=task.allow_transductive, allow_leakage=task.allow_leakage,
         )  # fmt: skip
         traced = {name: add_notices(artifact, notices) for name, artifact in traced.items()}
+        made_elsewhere = store.read_card(task.address, task.key)
+        if made_elsewhere is not None:  # while this process was stopped and its lease taken over
+            return made_elsewhere
         card = {
             **task.recipe,
             **task.about,
