@@ -57,7 +57,16 @@ def write_reports(
     Returns
     -------
     paths : list of Path
+
+    Raises
+    ------
+    WriteError
+        The folder does not take them.
     """
+    from neurodecode.core.errors import WriteError
+    from neurodecode.core.files import remove_strays, write_text
+
+    remove_strays([out])
     written = []
     for key, card in cards.items():
         if not any(o["artifact"] == "document" for o in card["outputs"].values()):
@@ -70,10 +79,14 @@ def write_reports(
         digest = next(iter(card["outputs"].values()))["digest"]
         stamp = f"<!-- result {card['key']} {digest} -->\n"
         if not _is_current(path, stamp):
-            from neurodecode.core.files import write_text
-
             document = next(iter(store.read(card).values()))
-            write_text(path, stamp + document.html)  # type: ignore[attr-defined]
+            try:
+                write_text(path, stamp + document.html)  # type: ignore[attr-defined]
+            except WriteError as error:
+                raise WriteError(
+                    f"{error} The report itself is kept in the cache; name another folder with "
+                    "--out."
+                ) from error
         written.append(path)
     return written
 

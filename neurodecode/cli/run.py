@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from neurodecode.cli.options import (
     open_graph,
     open_store,
 )
+from neurodecode.cli.stopping import Stopping, word_resume
 
 if TYPE_CHECKING:
     from neurodecode.core.graph import Graph
@@ -43,7 +43,7 @@ def command(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every branch.")] = False,
 ) -> None:
     """Bring a pipeline up to date, computing only what is not fresh."""
-    from neurodecode.cli.console import RunPrinter, say, say_error
+    from neurodecode.cli.console import RunPrinter, say
     from neurodecode.core.runner import run_graph
 
     start = time.monotonic()
@@ -56,17 +56,16 @@ def command(
         graph = graph.keep(graph.find_upstream(list(wanted)))
         _check_inputs_fresh(graph, wanted, cache)
     printer = RunPrinter(len(graph.instances), verbose)
-    try:
+    with Stopping(store.folder):
         summary = run_graph(graph, store, workers=workers, listener=printer)
-    except KeyboardInterrupt:
-        say_error(f"stopped. Finished steps are kept; go on with: {_word_resume()}")
-        sys.exit(130)
     from neurodecode.cli.report import write_reports
 
-    for path in write_reports(graph, store, summary.cards, out):
-        say(f"report: {path}")
-    _say_verdicts(graph, store, summary)
-    _say_summary(graph, summary, time.monotonic() - start)
+    try:
+        for path in write_reports(graph, store, summary.cards, out):
+            say(f"report: {path}")
+        _say_verdicts(graph, store, summary)
+    finally:
+        _say_summary(graph, summary, time.monotonic() - start)
     if summary.failed:
         sys.exit(1)
 
@@ -109,8 +108,4 @@ def _say_summary(graph: Graph, summary: Summary, seconds: float) -> None:
         if key in summary.logs:
             say(f"  traceback: {summary.logs[key]}")
     if summary.failed:
-        say(f"\nWhat is finished is kept. After mending, go on with:\n  {_word_resume()}")
-
-
-def _word_resume() -> str:
-    return "neurodecode " + " ".join(shlex.quote(a) for a in sys.argv[1:])
+        say(f"\nWhat is finished is kept. After mending, go on with:\n  {word_resume()}")

@@ -22,7 +22,7 @@ import numpy as np
 
 from neurodecode.core.artifacts import Array, Artifact
 from neurodecode.core.digests import digest_file, digest_json, dump_json
-from neurodecode.core.errors import StoreError
+from neurodecode.core.errors import StoreError, WriteError
 from neurodecode.core.files import write_text, writing
 from neurodecode.core.hdf5 import (
     check_links,
@@ -108,10 +108,17 @@ class Store:
                 full = {**inside, "schema": SCHEMA, "outputs": described}
                 _write_card(file, full)
             size, whole = temporary.stat().st_size, digest_file(temporary)
+            mine = temporary.stat().st_ino
         full |= {"path": str(path), "bytes": size, "file": whole}
-        write_text(
-            path.with_suffix(".json"), dump_json({"card": full, "digest": digest_json(full)})
-        )
+        try:
+            _write_card_beside(path, full)
+            if path.stat().st_ino != mine:  # written at the same time by a process taken for dead
+                full = {**read_card_inside(path), "path": str(path)}
+                full |= {"bytes": path.stat().st_size, "file": digest_file(path)}
+                _write_card_beside(path, full)
+        except WriteError:
+            path.unlink(missing_ok=True)  # nobody would find it, and the room may be needed
+            raise
         return full
 
     def read(self, card: Mapping[str, Any]) -> dict[str, Artifact]:
@@ -174,9 +181,9 @@ class Store:
         (folder / key).touch()
 
     def count_looks(self, test_set: str) -> int:
-        """Return how many recipes were ever scored on a test set."""
-        folder = self.folder / "looks" / test_set
-        return len(list(folder.iterdir())) if folder.is_dir() else 0
+        """Return how many recipes were ever scored on a test set, here or in the caches behind."""
+        folders = [root / "looks" / test_set for root in (self.folder, *self.behind)]
+        return len({path.name for f in folders if f.is_dir() for path in f.iterdir()})
 
     def remove(self, card: Mapping[str, Any]) -> None:
         """Remove a result."""
@@ -248,6 +255,11 @@ def _write_card(file: h5py.File, card: Mapping[str, Any]) -> None:
     file.attrs["schema"] = SCHEMA
     file.attrs["card_digest"] = digest_json(card)
     write_json(file, "card", card)
+
+
+def _write_card_beside(path: Path, card: Mapping[str, Any]) -> None:
+    text = dump_json({"card": card, "digest": digest_json(card)})
+    write_text(path.with_suffix(".json"), text)
 
 
 def _load_card(path: Path) -> dict[str, Any] | None:
