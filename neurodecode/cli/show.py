@@ -24,7 +24,7 @@ def command(
 
     for path, card in _find_results(what, step, overrides, branch, cache):
         _print_card(path, card)
-        for name, artifact in read_outputs_of(path).items():
+        for name, artifact in read_outputs_of(path, alone=step is None).items():
             _print_artifact(name, artifact)
 
 

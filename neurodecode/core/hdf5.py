@@ -129,11 +129,11 @@ def open_result(path: Path) -> h5py.File:
         return h5py.File(path, "r", locking=False)
 
 
-def create_file(path: Path) -> h5py.File:
-    """Open a new file for writing."""
+def create_file(path: Path, head_bytes: int = 0) -> h5py.File:
+    """Open a new file for writing, with room before HDF5's own part if asked for."""
     import h5py
 
-    return h5py.File(path, "w", libver="v110", locking=False)
+    return h5py.File(path, "w", libver="v110", locking=False, userblock_size=head_bytes)
 
 
 def check_links(file: h5py.File, path: Path) -> None:

@@ -6,12 +6,12 @@
 
 Every array carries its dims, units and digest; chunks carry a checksum. Files are written under
 a temporary name, flushed, and renamed: whole or absent. The card beside the file lets freshness
-be told without opening it. Nothing is pickled.
+be told without opening it. A file is opened only after all its bytes were compared with what
+vouches for them (seals.py). Nothing is pickled.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurodecode.core.artifacts import Array, Artifact
-from neurodecode.core.digests import digest_file, digest_json, dump_json
+from neurodecode.core.digests import digest_file, digest_json
 from neurodecode.core.errors import StoreError
-from neurodecode.core.files import write_text, writing
+from neurodecode.core.files import writing
 from neurodecode.core.hdf5 import (
     check_links,
     create_file,
-    digest_stored,
     open_array,
     open_result,
     read_artifact,
@@ -38,6 +37,16 @@ from neurodecode.core.hdf5 import (
     write_array,
     write_artifact,
     write_json,
+)
+from neurodecode.core.seals import (
+    AGAIN,
+    HEAD_BYTES,
+    check_bytes,
+    check_piece,
+    read_card_beside,
+    seal_piece,
+    word_damage,
+    write_card,
 )
 
 if TYPE_CHECKING:
@@ -56,11 +65,18 @@ class Store:
         The cache; made when the first result is written.
     behind : sequence of Path
         Shared caches, only read.
+
+    Attributes
+    ----------
+    damage : list of str
+        What was found damaged and passed over; whoever tells the user empties it.
     """
 
     def __init__(self, folder: Path, behind: Iterable[Path] = ()) -> None:
         self.folder = Path(folder).resolve()
         self.behind = tuple(Path(b).resolve() for b in behind)
+        self.damage: list[str] = []
+        self._distrusted: set[Path] = set()
 
     def locate(self, stage: str, key: str) -> Path:
         """Return where a result is or will be."""
@@ -69,11 +85,16 @@ class Store:
     def read_card(self, stage: str, key: str) -> dict[str, Any] | None:
         """Return the card of a result that is there whole, or None.
 
-        The result's file is not opened: its size must be what the card says.
+        The result's file is not opened: its size must be what the card says. A damaged card is
+        none, and told in ``damage``.
         """
         for root in (self.folder, *self.behind):
             path = root / name_folder(stage) / f"{key}.h5"
-            card = _load_card(path)
+            try:
+                card = None if path in self._distrusted else read_card_beside(path)
+            except StoreError as error:
+                self.damage.append(word_damage(error))
+                continue
             if card is not None:
                 return card
         return None
@@ -82,7 +103,7 @@ class Store:
         """Yield the cards of all whole results, of one stage or of all, newest first."""
         pattern = f"{name_folder(stage) if stage else '*'}/*.json"
         paths = [path for root in (self.folder, *self.behind) for path in root.glob(pattern)]
-        for path in sorted(paths, key=lambda p: -p.stat().st_mtime_ns):
+        for path in sorted(paths, key=_tell_age):
             card = _load_card(path.with_suffix(".h5"))
             if card is not None:
                 yield card
@@ -109,9 +130,7 @@ class Store:
                 _write_card(file, full)
             size, whole = temporary.stat().st_size, digest_file(temporary)
         full |= {"path": str(path), "bytes": size, "file": whole}
-        write_text(
-            path.with_suffix(".json"), dump_json({"card": full, "digest": digest_json(full)})
-        )
+        write_card(path, full)
         return full
 
     def read(self, card: Mapping[str, Any]) -> dict[str, Artifact]:
@@ -130,36 +149,30 @@ class Store:
     ) -> None:
         """Keep a finished piece of a step."""
         path = self.block_path(stage, key, block)
-        with writing(path) as temporary, create_file(temporary) as file:
-            digests = {
-                name: write_array(file, f"arrays/{i}", array, (), "")
-                for i, (name, array) in enumerate(arrays.items())
-            }
-            write_json(file, "names", list(digests.items()))
+        with writing(path) as temporary:
+            with create_file(temporary, HEAD_BYTES) as file:
+                for i, array in enumerate(arrays.values()):
+                    write_array(file, f"arrays/{i}", array, (), "")
+                write_json(file, "names", list(arrays))
+            seal_piece(temporary)
 
-    def read_block(
-        self, stage: str, key: str, block: str, check: bool = True
-    ) -> dict[str, Array] | None:
+    def read_block(self, stage: str, key: str, block: str) -> dict[str, Array] | None:
         """Return the arrays of a finished piece, or None if it is absent or damaged.
 
-        Parameters
-        ----------
-        check : bool
-            Digest every array again, so that no damage is met when the pieces are put together.
+        A damaged one is removed, and told in ``damage``.
         """
         path = self.block_path(stage, key, block)
         if not path.is_file():
             return None
         try:
-            with open_result(path) as file:
-                digests = dict(read_json(file, "names"))
-                arrays: dict[str, Array] = {
-                    n: open_array(path, file, f"arrays/{i}") for i, n in enumerate(digests)
+            check_piece(path)
+            with open_result(path) as file, reading(str(path), "names"):
+                return {
+                    name: open_array(path, file, f"arrays/{i}")
+                    for i, name in enumerate(read_json(file, "names"))
                 }
-                if check and any(digest_stored(arrays[n]) != digests[n] for n in arrays):
-                    raise StoreError(f"{path}: differs from its digests.")
-                return arrays
-        except (StoreError, KeyError, ValueError, OSError):
+        except StoreError as error:
+            self.damage.append(word_damage(error))
             path.unlink(missing_ok=True)
             return None
 
@@ -179,10 +192,15 @@ class Store:
         return len(list(folder.iterdir())) if folder.is_dir() else 0
 
     def remove(self, card: Mapping[str, Any]) -> None:
-        """Remove a result."""
+        """Remove a result; one of a cache behind, or of a read-only one, is only passed over."""
         path = Path(card["path"])
-        path.with_suffix(".json").unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        try:
+            if not path.is_relative_to(self.folder):
+                raise PermissionError("a cache behind is only read")
+            path.with_suffix(".json").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+        except PermissionError:
+            self._distrusted.add(path)
 
 
 def name_folder(stage: str) -> str:
@@ -196,8 +214,24 @@ def name_folder(stage: str) -> str:
     return stage.replace(":", ".").replace("/", ".").replace(os.sep, ".")
 
 
-def read_outputs_of(path: Path) -> dict[str, Artifact]:
-    """Return the artifacts in a result file, lazily."""
+def read_outputs_of(path: Path, alone: bool = False) -> dict[str, Artifact]:
+    """Return the artifacts in a result file, lazily.
+
+    Parameters
+    ----------
+    alone : bool
+        The file may have come without its card, with nothing to vouch for its bytes.
+
+    Raises
+    ------
+    StoreError
+        Its bytes are not those that were written, or it is no result of this version.
+    """
+    card = read_card_beside(path)
+    if card is not None:
+        check_bytes(path, card)
+    elif not alone:
+        raise StoreError(f"{path}: there is no card beside it to vouch for it. {AGAIN}")
     with open_result(path) as file, reading(str(path), "/outputs"):
         check_links(file, path)
         if int(file.attrs.get("schema", -1)) != SCHEMA:
@@ -217,10 +251,16 @@ def read_card_inside(path: Path) -> dict[str, Any]:
 def verify_file(path: Path) -> list[str]:
     """Return what is wrong with a result file: nothing, or a line per damaged part.
 
-    Every array is read and digested again; so are lineage and card, and the file as a whole.
+    The bytes are compared first, and damaged ones not opened; then every array is read and
+    digested again, and so are lineage and card.
     """
     problems = []
     try:
+        beside = read_card_beside(path)
+        if beside is None:
+            return [f"{path}: it has no card beside it and counts as missing."]
+        if digest_file(path) != beside["file"]:
+            return [f"{path}: its bytes differ from the digest on its card."]
         with open_result(path) as file:
             check_links(file, path)
             card = read_json(file, "card")
@@ -228,14 +268,20 @@ def verify_file(path: Path) -> list[str]:
                 problems.append(f"{path}: the card inside differs from its digest.")
             for name in card["outputs"]:
                 problems += verify_artifact(path, file, name, card["outputs"][name])
-            beside = _load_card(path)
-            if beside is None or {k: beside[k] for k in card} != card:
-                problems.append(f"{path}: the card beside the file is absent or differs.")
-            elif not problems and digest_file(path) != beside["file"]:  # HDF5's own bookkeeping
-                problems.append(f"{path}: its bytes differ from the digest on the card beside it.")
+            if {k: beside[k] for k in card} != card:
+                problems.append(f"{path}: the card beside it differs from the one inside.")
     except (StoreError, KeyError, ValueError, OSError, RuntimeError) as error:
-        problems.append(f"{path}: {error}")
+        problems.append(word_damage(error) if str(path) in str(error) else f"{path}: {error}")
     return problems
+
+
+def verify_piece(path: Path) -> list[str]:
+    """Return what is wrong with a finished piece of a step that is not finished."""
+    try:
+        check_piece(path)
+    except StoreError as error:
+        return [word_damage(error)]
+    return []
 
 
 # -------------------------------------------------------------------------------------- card
@@ -252,12 +298,13 @@ def _write_card(file: h5py.File, card: Mapping[str, Any]) -> None:
 
 def _load_card(path: Path) -> dict[str, Any] | None:
     try:
-        size = path.stat().st_size
-        held = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        card = held["card"]
-        if card["bytes"] != size or held["digest"] != digest_json(card):
-            return None
-    except (FileNotFoundError, json.JSONDecodeError, KeyError, UnicodeDecodeError, TypeError):
+        return read_card_beside(path)
+    except StoreError:
         return None
-    card["path"] = str(path)
-    return card
+
+
+def _tell_age(path: Path) -> int:
+    try:
+        return -path.stat().st_mtime_ns
+    except OSError:  # removed meanwhile
+        return 0
