@@ -43,6 +43,7 @@ def command(
 ) -> None:
     """Bring a pipeline up to date, computing only what is not fresh."""
     from neurodecode.cli.console import RunPrinter, say, say_error
+    from neurodecode.cli.report import drop_damaged_reports, write_reports
     from neurodecode.core.runner import run_graph
 
     start = time.monotonic()
@@ -57,11 +58,12 @@ def command(
     printer = RunPrinter(len(graph.instances), verbose)
     try:
         summary = run_graph(graph, store, workers=workers, listener=printer)
+        if drop_damaged_reports(graph, store, summary.cards, out, printer):
+            printer.done = 0
+            summary = run_graph(graph, store, workers=workers, listener=printer)
     except KeyboardInterrupt:
         say_error(f"stopped. Finished steps are kept; go on with: {_word_resume()}")
         sys.exit(130)
-    from neurodecode.cli.report import write_reports
-
     for path in write_reports(graph, store, summary.cards, out):
         say(f"report: {path}")
     _say_summary(graph, summary, time.monotonic() - start)

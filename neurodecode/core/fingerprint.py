@@ -60,16 +60,17 @@ class Memory:
     path: Path | None
     known: dict[str, list[Any]] = field(default_factory=dict)
     changed: bool = False
+    problems: list[str] = field(default_factory=list)  # why what was there is not believed
 
     @classmethod
     def load(cls, path: Path | None) -> Memory:
         """Read what is remembered; a damaged memory is an empty one."""
+        if path is None or not path.exists():
+            return cls(path)
         try:
-            text = path.read_text(encoding="utf-8") if path is not None else None
-            known = read_signed_json(text, "known") if text is not None else {}
-        except (OSError, ValueError):
-            known = {}
-        return cls(path, known if isinstance(known, dict) else {})
+            return cls(path, dict(read_signed_json(path.read_text(encoding="utf-8"), "known")))
+        except (OSError, ValueError, TypeError) as error:
+            return cls(path, problems=[f"{path}: {error}."])
 
     def recall(self, path: Path, purpose: str) -> Any:
         """Return what was remembered of an unchanged file, or None."""

@@ -101,6 +101,7 @@ def run_graph(
     from neurodecode.core.workers import run_on_workers
 
     run = Run(graph, store, Planner(graph, store, memory), listener or (lambda news: None))
+    run.tell_damage("memory of files", memory.problems)
     try:
         if workers > 0:
             run_on_workers(run, workers)
