@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurodecode.core.artifacts import Array, Artifact
+from neurodecode.core.bounded import explain_death, set_bounds, start_bounded
 from neurodecode.core.digests import digest_file, digest_json
 from neurodecode.core.errors import StoreError
 from neurodecode.core.files import writing
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
     import h5py
 
 SCHEMA = 1
+DAMAGED = 3  # exit status of a rehearsal
+REHEARSE = "from neurodecode.core.store import rehearse; rehearse()"
 BESIDE = ("path", "bytes", "file")  # said by the card beside a file only
 
 
@@ -220,7 +224,8 @@ def read_outputs_of(path: Path, alone: bool = False) -> dict[str, Artifact]:
     Parameters
     ----------
     alone : bool
-        The file may have come without its card, with nothing to vouch for its bytes.
+        The file may have come without its card, with nothing to vouch for its bytes; it is read
+        in another process first.
 
     Raises
     ------
@@ -230,8 +235,14 @@ def read_outputs_of(path: Path, alone: bool = False) -> dict[str, Artifact]:
     card = read_card_beside(path)
     if card is not None:
         check_bytes(path, card)
-    elif not alone:
+    elif alone:
+        _rehearse(path)
+    else:
         raise StoreError(f"{path}: there is no card beside it to vouch for it. {AGAIN}")
+    return _open_outputs(path)
+
+
+def _open_outputs(path: Path) -> dict[str, Artifact]:
     with open_result(path) as file, reading(str(path), "/outputs"):
         check_links(file, path)
         if int(file.attrs.get("schema", -1)) != SCHEMA:
@@ -244,8 +255,43 @@ def read_outputs_of(path: Path, alone: bool = False) -> dict[str, Artifact]:
 
 def read_card_inside(path: Path) -> dict[str, Any]:
     """Return the card that a result file carries inside."""
+    if read_card_beside(path) is None:
+        _rehearse(path)
     with open_result(path) as file, reading(str(path), "card"):
         return dict(read_json(file, "card"))
+
+
+def _rehearse(path: Path) -> None:
+    """Read a file that nothing vouches for in a process of its own, to see what happens.
+
+    Raises
+    ------
+    StoreError
+        It is damaged or foreign, or hangs or crashes the library.
+    """
+    if not path.is_file():
+        raise StoreError(f"{path}: there is no such file.")
+    process = start_bounded(REHEARSE, str(path.resolve()))
+    printed, trace = process.communicate()
+    if process.returncode == DAMAGED:
+        raise StoreError(printed.decode())
+    if process.returncode:
+        found = explain_death(process.returncode, path) or f"cannot be read: {trace.decode()}"
+        raise StoreError(f"{path} {found}. Get it again, or make it again.")
+
+
+def rehearse() -> None:
+    """Read all of the result file named as argument; exit with DAMAGED and say what is wrong."""
+    path = Path(sys.argv[1])
+    set_bounds(path)
+    problems = _verify_inside(path)
+    try:
+        _open_outputs(path)
+    except StoreError as error:
+        problems.insert(0, str(error))
+    if problems:
+        sys.stdout.buffer.write(problems[0].encode())
+        sys.exit(DAMAGED)
 
 
 def verify_file(path: Path) -> list[str]:
@@ -254,24 +300,34 @@ def verify_file(path: Path) -> list[str]:
     The bytes are compared first, and damaged ones not opened; then every array is read and
     digested again, and so are lineage and card.
     """
-    problems = []
     try:
         beside = read_card_beside(path)
         if beside is None:
             return [f"{path}: it has no card beside it and counts as missing."]
         if digest_file(path) != beside["file"]:
             return [f"{path}: its bytes differ from the digest on its card."]
-        with open_result(path) as file:
+    except (StoreError, KeyError, OSError) as error:
+        return [
+            word_damage(error) if str(path.with_suffix("")) in str(error) else f"{path}: {error}"
+        ]
+    return _verify_inside(path, beside)
+
+
+def _verify_inside(path: Path, beside: Mapping[str, Any] | None = None) -> list[str]:
+    """Return what in a file differs from the digests that it carries itself."""
+    problems = []
+    try:
+        with open_result(path) as file, reading(str(path), "/"):
             check_links(file, path)
             card = read_json(file, "card")
             if digest_json(card) != read_text(file.attrs["card_digest"]):
                 problems.append(f"{path}: the card inside differs from its digest.")
             for name in card["outputs"]:
                 problems += verify_artifact(path, file, name, card["outputs"][name])
-            if {k: beside[k] for k in card} != card:
+            if beside is not None and {k: beside.get(k) for k in card} != card:
                 problems.append(f"{path}: the card beside it differs from the one inside.")
-    except (StoreError, KeyError, ValueError, OSError, RuntimeError) as error:
-        problems.append(word_damage(error) if str(path) in str(error) else f"{path}: {error}")
+    except StoreError as error:
+        problems.append(word_damage(error))
     return problems
 
 

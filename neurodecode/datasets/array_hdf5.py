@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from neurodecode.core.errors import DataError
+from neurodecode.core.hdf5 import measure_storage
 from neurodecode.datasets.array_files import check_key, check_room, reading_library
 
 MOST_LINKS = 16
@@ -108,11 +109,7 @@ def check_storage(dataset: Any, path: Path, where: str) -> None:
     with reading_library(path, dataset.name, where):
         shape = dataset.shape
         n_bytes = math.prod(shape) * dataset.id.get_type().get_size()
-        if dataset.chunks is None:
-            held, wanted, what = dataset.id.get_storage_size(), n_bytes, "bytes"
-        else:
-            held, what = dataset.id.get_num_chunks(), "chunks"
-            wanted = math.prod(-(-n // c) for n, c in zip(shape, dataset.chunks, strict=True))
+        held, wanted, what = measure_storage(dataset)
     if held < wanted:
         raise DataError(
             f"{where}: '{dataset.name}' in {path} is of shape {shape}, {wanted} {what}, of which "

@@ -1,15 +1,10 @@
-"""Read MATLAB and HDF5 files in a process of its own, with bounds on time, memory and writing.
-
-The C libraries behind h5py and SciPy loop or crash on some damaged files (a string whose heap
-points at itself, cells nested ten thousand deep). There it costs one error message, not the run.
-"""
+"""Read MATLAB and HDF5 files in a process of its own (core/bounded.py says why)."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import weakref
@@ -18,12 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from neurodecode.core.bounded import end_bounded, explain_death, set_bounds, start_bounded
 from neurodecode.core.errors import DataError
 
 START = "from neurodecode.datasets.array_process import serve; serve()"
-CPU_S = 3  # of computing time per array; a healthy file of a megabyte takes a hundredth of it
-CPU_S_PER_MB = 1  # of the file: the slowest decompression met takes a tenth of it
-BYTES_PER_MB = 1 << 20
 
 
 class ArrayProcess:
@@ -48,8 +41,8 @@ class ArrayProcess:
             The file, or the array, is not what is read; or reading took too long, or crashed.
         """
         if self._process is None:
-            self._process = _start()
-            weakref.finalize(self, _end, self._process)
+            self._process = start_bounded(START)
+            weakref.finalize(self, end_bounded, self._process)
         sent, got = self._process.stdin, self._process.stdout
         assert sent is not None and got is not None
         request = {"path": str(path), "key": key, "where": self.where}
@@ -71,13 +64,9 @@ class ArrayProcess:
         """Return what to raise when the process ended without an answer."""
         assert process.stderr is not None
         printed = process.stderr.read().decode(errors="replace")
-        code = process.wait()
-        if code >= 0:  # a mistake of ours, with its traceback
+        found = explain_death(process.wait(), path)
+        if not found:  # a mistake of ours, with its traceback
             return RuntimeError(f"{self.where}: reading '{key}' in {path} failed.\n{printed}")
-        if code == -signal.SIGXCPU:
-            found = f"keeps the library that reads it busy for more than {_limit_cpu_s(path)} s"
-        else:
-            found = f"crashes the library that reads it ({signal.Signals(-code).name})"
         return DataError(
             f"{self.where}: '{key}' in {path} {found}. The file is damaged, or made to do so: copy "
             "or save it again, as .npy for instance."
@@ -91,11 +80,10 @@ def serve() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing that a library prints may get among the answers
     warnings.simplefilter("ignore")
-    _limit_resources()
     for line in sys.stdin.buffer:
         request = json.loads(line)
         path = Path(request["path"])
-        _limit_cpu(_limit_cpu_s(path))
+        set_bounds(path)
         try:
             array = np.asarray(_read(path, request["key"], request["where"]), order="C")
             answer: dict[str, Any] = {"shape": array.shape, "dtype": array.dtype.str}
@@ -117,57 +105,9 @@ def _read(path: Path, key: str, where: str) -> np.ndarray:
     return read_hdf5(path, key, where)
 
 
-def _start() -> subprocess.Popen[bytes]:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", START], stdin=pipe, stdout=pipe, stderr=pipe, env=environment
-    )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-    for stream in (process.stdin, process.stdout, process.stderr):
-        if stream is not None:
-            with contextlib.suppress(BrokenPipeError):
-                stream.close()
-
-
 def _fill(stream: Any, buffer: memoryview) -> None:
     while len(buffer):
         n_bytes = stream.readinto(buffer)
         if not n_bytes:
             raise RuntimeError("the process that reads foreign files ended within an array")
         buffer = buffer[n_bytes:]
-
-
-def _limit_resources() -> None:
-    """Take no more memory than the machine has, write no file, leave no core."""
-    import resource
-
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for what, most in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        with contextlib.suppress(ValueError, OSError):  # a limit that this system does not know
-            resource.setrlimit(what, (most, most))
-
-
-def _limit_cpu_s(path: Path) -> int:
-    return CPU_S + CPU_S_PER_MB * (path.stat().st_size // BYTES_PER_MB)
-
-
-def _limit_cpu(seconds: int) -> None:
-    import resource
-
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    until = int(used.ru_utime + used.ru_stime) + 1 + seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
