@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-CPU_S, CPU_S_PER_MB = 3, 1  # computing time; a healthy file takes a hundredth of it
+CPU_S, CPU_S_PER_MB = 2, 1  # computing time; a healthy file takes a hundredth of it
 ROOM_BYTES, ROOM_PER_BYTE = 2 << 30, 32  # memory: for the libraries, and by the size of the file
 
 

@@ -253,12 +253,11 @@ def _open_outputs(path: Path) -> dict[str, Artifact]:
         return {name: read_artifact(path, file, name) for name in file["outputs"]}
 
 
-def read_card_inside(path: Path) -> dict[str, Any]:
-    """Return the card that a result file carries inside."""
-    if read_card_beside(path) is None:
-        _rehearse(path)
+def read_lone_file(path: Path) -> tuple[dict[str, Any], dict[str, Artifact]]:
+    """Return the card inside a result file, and its artifacts; it may have come without a cache."""
+    outputs = read_outputs_of(path, alone=True)
     with open_result(path) as file, reading(str(path), "card"):
-        return dict(read_json(file, "card"))
+        return dict(read_json(file, "card")), outputs
 
 
 def _rehearse(path: Path) -> None:
@@ -306,10 +305,10 @@ def verify_file(path: Path) -> list[str]:
             return [f"{path}: it has no card beside it and counts as missing."]
         if digest_file(path) != beside["file"]:
             return [f"{path}: its bytes differ from the digest on its card."]
-    except (StoreError, KeyError, OSError) as error:
-        return [
-            word_damage(error) if str(path.with_suffix("")) in str(error) else f"{path}: {error}"
-        ]
+    except StoreError as error:
+        return [word_damage(error)]
+    except (KeyError, OSError) as error:
+        return [f"{path}: {error}"]
     return _verify_inside(path, beside)
 
 
