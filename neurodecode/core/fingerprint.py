@@ -315,7 +315,13 @@ def make_recipe(
             raise UserError(
                 f"{address}: the raw file {path} is absent. Put it there, or correct its path."
             )
-        sources[str(path)] = digest_source(path, memory)
+        try:
+            sources[str(path)] = digest_source(path, memory)
+        except OSError as error:
+            raise UserError(
+                f"{address}: the raw file {path} cannot be read ({error}). Mend its permissions, "
+                "or copy it to a disk that works."
+            ) from error
     files, distributions = code
     return {
         "core": CORE_SCHEMA,

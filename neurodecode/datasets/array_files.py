@@ -30,6 +30,7 @@ from neurodecode.datasets.array_process import ArrayProcess
 FORMATS = (".npy", ".npz", ".mat", ".h5", ".hdf5", ".csv", ".tsv")
 TAB = "\t"
 References = str | tuple[str, ...]
+MOST_SHOWN = 200  # letters of a name in a message
 MISSING = ("n/a", "nan", "NaN", "NA")
 # What numpy, zipfile and h5py raise over damaged bytes.
 DAMAGE = (
@@ -179,9 +180,15 @@ def find_file(name: str, beside: Path | None, where: str) -> Path:
     # os.path: a name too long or without permission is none, too
     found = next((folder / name for folder in folders if os.path.isfile(folder / name)), None)
     if found is None:
+        if any(os.path.isdir(folder / name) for folder in folders):
+            raise DataError(
+                f"{where}: '{name}' is a folder. Allowed: a file, {', '.join(FORMATS)}. Name one "
+                "in it."
+            )
         places = ", ".join(str(folder) for folder in folders)
+        shown = name if len(name) < MOST_SHOWN else f"{name[:MOST_SHOWN]}…"
         raise DataError(
-            f"{where}: file '{name}' is in none of the folders looked into ({places}). Give its "
+            f"{where}: file '{shown}' is in none of the folders looked into ({places}). Give its "
             "full path, or name its parent folder in NEURODECODE_DATA."
         )
     if found.suffix.lower() not in FORMATS:
@@ -264,7 +271,7 @@ def _decode(array: np.ndarray, what: str) -> np.ndarray:
         return np.char.decode(array, "utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{what} holds text that is not UTF-8 ({error}). Save it as UTF-8, or as str."
+            f"{what} holds text that is not UTF-8 ({error}). Allowed: UTF-8. Save it so, or as str."
         ) from error
 
 
@@ -272,9 +279,13 @@ def _label(values: np.ndarray, what: str) -> np.ndarray:
     if values.dtype.kind == "U":
         return np.array(values.tolist(), dtype=str)  # no wider than its longest, in every format
     if values.dtype.kind == "f" and not (np.isfinite(values) & (values == np.rint(values))).all():
-        raise DataError(f"{what} hold fractions or NaN. Allowed: text or whole numbers.")
+        raise DataError(
+            f"{what} hold fractions or NaN. Allowed: text or whole numbers. Name another array."
+        )
     if values.dtype.kind not in "fiu":
-        raise DataError(f"{what} hold {_describe(values)}. Allowed: text or whole numbers.")
+        raise DataError(
+            f"{what} hold {_describe(values)}. Allowed: text or whole numbers. Name another array."
+        )
     return np.array([str(int(value)) for value in values], dtype=str)
 
 

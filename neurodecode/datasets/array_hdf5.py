@@ -51,6 +51,8 @@ def find_dataset(file: Any, key: str, path: Path, where: str) -> Any:
         part = parts.pop(0)
         known = _list_links(node, path, where) if isinstance(node, h5py.Group) else []
         here = "/".join(trail)
+        if links and part not in known:
+            raise _refuse(path, key, where, f"a link to '{part}', which is not there")
         check_key(part, known, Path(f"{path}:/{here}") if here else path, where)
         with reading_library(path, key, where):
             link = node.get(part, getlink=True)
@@ -95,6 +97,7 @@ def read_dataset(dataset: Any, path: Path, where: str) -> np.ndarray:
             "as a plain array."
         )
     check_storage(dataset, path, where)
+    _check_filters(dataset, path, where)
     with reading_library(path, name, where):
         if is_text:
             return np.asarray(dataset.asstr()[()]).astype(str)
@@ -117,6 +120,21 @@ def check_storage(dataset: Any, path: Path, where: str) -> None:
             "of it, or save the part that is there."
         )
     check_room(n_bytes, f"{where}: '{dataset.name}' in {path}")
+
+
+def _check_filters(dataset: Any, path: Path, where: str) -> None:
+    """Refuse what was packed in a way that cannot be undone here."""
+    import h5py
+
+    with reading_library(path, dataset.name, where):
+        packing = dataset.id.get_create_plist()
+        filters = [packing.get_filter(i)[0] for i in range(packing.get_nfilters())]
+        absent = [code for code in filters if not h5py.h5z.filter_avail(code)]
+    if absent:
+        raise DataError(
+            f"{where}: '{dataset.name}' in {path} is packed with filter {absent[0]}, which is not "
+            "installed. Allowed: gzip, lzf, or none. Save it so (h5repack -f GZIP=1)."
+        )
 
 
 def _list_links(group: Any, path: Path, where: str) -> list[str]:

@@ -40,6 +40,11 @@ def _read_5(path: Path, key: str, where: str) -> np.ndarray:
     try:
         names = [name for name, _, _ in whosmat(path)]
         check_key(key.partition("/")[0], names, path, where)
+        if names.count(key.partition("/")[0]) > 1:
+            raise DataError(
+                f"{where}: {path} holds {names.count(key.partition('/')[0])} variables called "
+                f"'{key.partition('/')[0]}'. Allowed: one of a name. Save them again."
+            )
         # mat_dtype: the type it has in MATLAB, not the smaller one it is packed in.
         value = loadmat(path, variable_names=[key.partition("/")[0]], mat_dtype=True)
         value = value[key.partition("/")[0]]

@@ -16,8 +16,11 @@ class Case:
         Given an empty folder, writes what is needed there and returns the pipeline file.
     words : tuple of str
         Fragments of the message: what, where, got, allowed, next step.
+    arguments : tuple of str
+        What follows the file on the command line.
     """
 
     name: str
     make: Callable[[Path], Path]
     words: tuple[str, ...]
+    arguments: tuple[str, ...] = ()

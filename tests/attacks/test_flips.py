@@ -20,6 +20,7 @@ from neurodecode.core import digests, fingerprint
 from neurodecode.core.fingerprint import Memory
 from neurodecode.core.runner import run_graph
 from neurodecode.core.store import Store
+from tests.attacks.five_seconds import FiveSeconds, read_digests
 from tests.core.toy_package import HEAD, Workshop, fresh_modules
 
 FLIPS = [pytest.param(30, 3, id="30"), pytest.param(500, 1, id="500", marks=pytest.mark.slow)]
@@ -213,6 +214,33 @@ def test_damage_met_by_two_workers_at_once_is_mended_once(flipped):
     assert not summary.failed, [o.error for o in summary.failed.values()]
     assert len(flipped.list_damage()) == 1
     assert find_damage(flipped.cache) == []
+
+
+def test_a_user_with_a_damaged_cache_gets_the_same_report(tmp_path):
+    """The command line, every result of the pipeline damaged at once, and the report gone."""
+    five = FiveSeconds(tmp_path, megabytes=1)
+    cache, quick = tmp_path / "cache", {"FIVE_SECONDS_SLEEP": "0"}
+    first = five.run(cache, env=quick)
+    assert first.code == 0, first.out + first.err
+    clean = read_digests(cache)
+    rng = random.Random(0)
+    for path in cache.glob("*/*.h5"):
+        damaged = bytearray(path.read_bytes())
+        damaged[rng.randrange(len(damaged))] ^= rng.randrange(1, 256)
+        path.write_bytes(damaged)
+    again = five.run(cache, env=quick)
+    assert "0 computed" in again.out, "the report is written, and nothing reads a result"
+    shutil.rmtree(tmp_path / "results")
+    again = five.run(cache, env=quick)
+    assert again.code == 0, again.out + again.err
+    assert "damaged   report:" in again.out
+    assert "damaged   scores" in again.out, "to make the report again, its inputs are made again"
+    assert "Traceback" not in again.out + again.err
+    assert (tmp_path / "results" / "five_seconds_report.html").is_file()
+    assert read_digests(cache) == clean
+    # The report needs neither the large result nor its pieces; those are found, and cleared away.
+    stages = {path.parent.name for path in find_damage(cache)}
+    assert stages == {"five.large.Large", "five.pieces.Pieces", "five.picture.Picture"}
 
 
 def test_a_wrong_memory_of_a_raw_file_never_makes_a_stale_result_fresh(flipped):
