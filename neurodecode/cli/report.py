@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,7 @@ from neurodecode.cli.options import (
 
 if TYPE_CHECKING:
     from neurodecode.core.graph import Graph
+    from neurodecode.core.runner import Listener
     from neurodecode.core.store import Store
 
 
@@ -68,16 +69,7 @@ def write_reports(
 
     remove_strays([out])
     written = []
-    for key, card in cards.items():
-        if not any(o["artifact"] == "document" for o in card["outputs"].values()):
-            continue
-        instance = graph.instances[key]
-        if not instance.address.startswith("plotting.report"):
-            continue
-        branch = "".join(f"_{k}-{v}" for k, v in instance.branch)
-        path = out / f"{graph.name}{branch}_{instance.name}.html"
-        digest = next(iter(card["outputs"].values()))["digest"]
-        stamp = f"<!-- result {card['key']} {digest} -->\n"
+    for _, card, path, stamp in _list_reports(graph, cards, out):
         if not _is_current(path, stamp):
             document = next(iter(store.read(card).values()))
             try:
@@ -89,6 +81,42 @@ def write_reports(
                 ) from error
         written.append(path)
     return written
+
+
+def drop_damaged_reports(
+    graph: Graph, store: Store, cards: Mapping[Any, Mapping[str, Any]], out: Path, tell: Listener
+) -> bool:
+    """Remove reports that are to be written and cannot be read; tell whether there were any."""
+    from neurodecode.core.errors import StoreError
+    from neurodecode.core.runner import News
+    from neurodecode.core.seals import word_damage
+
+    damaged = False
+    for label, card, path, stamp in _list_reports(graph, cards, out):
+        try:
+            if not _is_current(path, stamp):
+                store.read(card)
+        except StoreError as error:
+            damaged = True
+            tell(News("damaged", label, word_damage(error)))
+            store.remove(card)
+    return damaged
+
+
+def _list_reports(
+    graph: Graph, cards: Mapping[Any, Mapping[str, Any]], out: Path
+) -> Iterator[tuple[str, Mapping[str, Any], Path, str]]:
+    """Yield label and card of every finished report, where it is written, and its first line."""
+    for key, card in cards.items():
+        if not any(o["artifact"] == "document" for o in card["outputs"].values()):
+            continue
+        instance = graph.instances[key]
+        if not instance.address.startswith("plotting.report"):
+            continue
+        branch = "".join(f"_{k}-{v}" for k, v in instance.branch)
+        path = out / f"{graph.name}{branch}_{instance.name}.html"
+        digest = next(iter(card["outputs"].values()))["digest"]
+        yield instance.label, card, path, f"<!-- result {card['key']} {digest} -->\n"
 
 
 def _is_current(path: Path, stamp: str) -> bool:

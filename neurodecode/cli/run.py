@@ -44,6 +44,7 @@ def command(
 ) -> None:
     """Bring a pipeline up to date, computing only what is not fresh."""
     from neurodecode.cli.console import RunPrinter, say
+    from neurodecode.cli.report import drop_damaged_reports, write_reports
     from neurodecode.core.runner import run_graph
 
     start = time.monotonic()
@@ -58,8 +59,9 @@ def command(
     printer = RunPrinter(len(graph.instances), verbose)
     with Stopping(store.folder):
         summary = run_graph(graph, store, workers=workers, listener=printer)
-    from neurodecode.cli.report import write_reports
-
+        if drop_damaged_reports(graph, store, summary.cards, out, printer):
+            printer.done = 0
+            summary = run_graph(graph, store, workers=workers, listener=printer)
     try:
         for path in write_reports(graph, store, summary.cards, out):
             say(f"report: {path}")

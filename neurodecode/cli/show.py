@@ -24,29 +24,22 @@ def command(
     cache: CacheFolder = None,
 ) -> None:
     """Print a result's arrays, units, provenance and lineage."""
-    from neurodecode.core.store import read_outputs_of
-
-    for path, card in _find_results(what, step, overrides, branch, cache):
-        _print_card(path, card)
-        for name, artifact in read_outputs_of(path).items():
-            _print_artifact(name, artifact)
-
-
-def _find_results(
-    what: str,
-    step: str | None,
-    overrides: list[str] | None,
-    branch: list[str] | None,
-    cache: Path | None,
-) -> list[tuple[Path, Mapping[str, Any]]]:
     from neurodecode.core.errors import UserError
-    from neurodecode.core.store import read_card_inside
+    from neurodecode.core.store import read_lone_file, read_outputs_of
 
-    if step is None:
-        if not what.endswith(".h5"):
-            raise UserError(f"show: name a step of '{what}' too, or a result file (.h5).")
-        return [(Path(what), read_card_inside(Path(what)))]
-    return find_done(what, step, overrides, branch, cache)
+    if step is not None:
+        results = [
+            (path, card, read_outputs_of(path))
+            for path, card in find_done(what, step, overrides, branch, cache)
+        ]
+    elif what.endswith(".h5"):
+        results = [(Path(what), *read_lone_file(Path(what)))]
+    else:
+        raise UserError(f"show: name a step of '{what}' too, or a result file (.h5).")
+    for path, shown, outputs in results:
+        _print_card(path, shown)
+        for name, artifact in outputs.items():
+            _print_artifact(name, artifact)
 
 
 def find_done(

@@ -104,6 +104,7 @@ def run_graph(
 
     run = Run(graph, store, Planner(graph, store, memory), listener or (lambda news: None))
     run.tidy()
+    run.tell_damage("memory of files", memory.problems)
     try:
         if workers > 0:
             run_on_workers(run, workers)
@@ -125,6 +126,8 @@ class Run:
     summary: Summary = field(default_factory=Summary)
     mended: set[Id] = field(default_factory=set)
     can_write: bool = False
+    dropped: set[Id] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
 
     def find_ready(self, busy: Iterable[Id]) -> list[StepPlan]:
         """Mark what is fresh, skip what cannot be, and return what can be computed now."""
@@ -139,6 +142,7 @@ class Run:
             ):
                 continue
             plan = self.planner.plan_step(kept, self.summary.cards, explain=False)
+            self.tell_damage(kept.label, self.store.damage)
             if plan.state == "fresh" and plan.card is not None:
                 self.summary.cards[key] = plan.card
                 self.summary.fresh.append(key)
@@ -208,7 +212,6 @@ class Run:
             execution=instance.stage.execution.model_dump(mode="json"),
             inputs={n: self._locate(v) for n, v in instance.inputs.items() if v is not None},
             cache=str(self.store.folder),
-            behind=tuple(str(b) for b in self.store.behind),
             key=plan.key,
             recipe=dict(plan.recipe),
             about={
@@ -309,6 +312,7 @@ class Run:
     def finish(self, plan: StepPlan, outcome: Outcome) -> None:
         """Take note of how a step ended."""
         instance = plan.instance
+        self.tell_damage(instance.label, outcome.damaged)
         if outcome.card is not None:
             self.summary.cards[instance.id] = outcome.card
             self.summary.computed.append(instance.id)
@@ -318,6 +322,13 @@ class Run:
         else:
             self.fail(instance, outcome)
 
+    def tell_damage(self, label: str, damage: Iterable[str]) -> None:
+        """Tell what was found damaged, each thing once."""
+        for text in damage:
+            if text not in self.told:
+                self.told.add(text)
+                self.tell(News("damaged", label, text))
+
     def _mend(self, instance: Instance) -> bool:
         """Remove damaged inputs of a step, so that they are computed again; once per step."""
         if instance.id in self.mended:
@@ -325,12 +336,16 @@ class Run:
         self.mended.add(instance.id)
         damaged = False
         for key in {(r.step, r.branch) for r in instance.refs()}:
+            if key in self.dropped:  # another step met the damage first
+                damaged = True
+                continue
             card = self.summary.cards[key]
             problems = verify_file(Path(card["path"]))
             if problems:
                 damaged = True
-                self.tell(News("damaged", self.graph.instances[key].label, problems[0]))
+                self.tell_damage(self.graph.instances[key].label, problems[:1])
                 self.store.remove(card)
+                self.dropped.add(key)
                 del self.summary.cards[key]
         return damaged
 

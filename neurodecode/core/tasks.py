@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,6 @@ class Task:
     settings, execution : mapping
     inputs : mapping of input name to Source, list of Source, or mapping of label to Source
     cache : str
-    behind : sequence of str
     key : str
     recipe : mapping
     about : mapping
@@ -90,7 +89,6 @@ class Task:
     key: str
     recipe: Mapping[str, Any]
     about: Mapping[str, Any]
-    behind: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     allow_transductive: str | None = None
     allow_leakage: str | None = None
@@ -113,6 +111,8 @@ class Outcome:
     kind : {"", "user", "store", "step"}
     blocks : sequence of str
         Pieces that are still to be done, where only these were asked for.
+    damaged : sequence of str
+        What was found damaged on the way, and was done again or is to be.
     """
 
     card: Mapping[str, Any] | None = None
@@ -120,6 +120,7 @@ class Outcome:
     trace: str = ""
     kind: str = ""
     blocks: tuple[str, ...] = field(default=())
+    damaged: tuple[str, ...] = ()
 
 
 def execute(task: Task, job: str = "all", block: str = "") -> Outcome:
@@ -130,13 +131,18 @@ def execute(task: Task, job: str = "all", block: str = "") -> Outcome:
     job : {"all", "list", "block"}
         Everything; only the names of the unfinished pieces; or one piece.
     """
+    store = Store(Path(task.cache))  # caches behind are the planner's business
+    outcome = _try(task, store, job, block)
+    return replace(outcome, damaged=tuple(store.damage))
+
+
+def _try(task: Task, store: Store, job: str, block: str) -> Outcome:
     try:
         stage = _make_stage(task)
         for name in task.recipe["distributions"]:
             if name in THREADED:
                 importlib.import_module(THREADED[name])
         threads = stage.execution.threads or stage.threads
-        store = Store(Path(task.cache), [Path(b) for b in task.behind])
         inputs = _load_inputs(task, stage)
         with limit_threads(threads):
             if job == "list":
@@ -211,7 +217,7 @@ def _run(task: Task, stage: Stage, store: Store, inputs: dict[str, Any]) -> Any:
         return stage.run(**inputs)  # type: ignore[attr-defined]
     for block in track(blocks, task.label):
         _do_block(task, stage, store, inputs, block)
-    parts = {b: store.read_block(task.address, task.key, b, check=False) for b in blocks}
+    parts = {b: store.read_block(task.address, task.key, b) for b in blocks}
     lost = [b for b, arrays in parts.items() if arrays is None]
     if lost:
         raise StepFailed(f"{task.label}: the pieces {', '.join(lost)} cannot be read back.")

@@ -232,6 +232,7 @@ def _take_up(
     key = current.plan.instance.id
     if started.get(key) is not current:  # another piece of it failed
         return
+    run.tell_damage(current.plan.instance.label, outcome.damaged)
     if outcome.error:
         del started[key]
         run.finish(current.plan, outcome)
