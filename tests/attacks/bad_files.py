@@ -326,7 +326,7 @@ CONTENT = [
          ("a.npz", "is a folder", "Allowed: a file, .npy", "Name one in it")),
     Case("a name of 5,000 letters", name_only("x" * 5000 + ".npz"),
          ("xxx…' is in none of the folders", "NEURODECODE_DATA")),
-    Case("a name with a NUL", name_only("a\0b.npz"), ("is in none of the folders",)),
+    Case("a name with a NUL", name_only("a\0b.npz"), ("pipe.yaml:2", "holds the hidden character U+0000")),
     Case("voxels that are NaN", read("a.npz", save(betas=np.where(BETAS > 2, np.nan, BETAS))),
          ("response values are NaN or infinite, in", "of 7 columns", "keep_nan")),
     Case("a voxel that never changes, standardised",
