@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +19,9 @@ from neurodecode.cli.options import (
     open_store,
 )
 
+if TYPE_CHECKING:
+    from neurodecode.core.lint import Finding
+
 
 def command(
     pipeline: PipelineName = DEFAULT_PIPELINE,
@@ -24,8 +29,11 @@ def command(
     branch: Branches = None,
     cache: CacheFolder = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every branch.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 when the lint has warnings.")
+    ] = False,
 ) -> None:
-    """Print each step as fresh, stale, missing or waiting, with the reason."""
+    """Print each step as fresh, stale, missing or waiting, with the reason, and what lint finds."""
     from neurodecode.cli.console import format_bytes, format_seconds, print_table, say
     from neurodecode.core.fingerprint import Memory
     from neurodecode.core.planner import Planner, StepPlan
@@ -33,7 +41,8 @@ def command(
     graph = open_graph(pipeline, overrides, branch)
     store = open_store(cache)
     memory = Memory.load(store.folder / "memory.json")
-    plans = Planner(graph, store, memory).plan()
+    planner = Planner(graph, store, memory)
+    plans = planner.plan()
     memory.save()
     groups: dict[tuple[str, str], list[StepPlan]] = {}
     for plan in plans:
@@ -60,3 +69,22 @@ def command(
         + ", ".join(f"{n} {state}" for state, n in counts.items())
         + f"  (cache: {store.folder})"
     )
+    cards = {p.instance.id: p.card for p in plans if p.state == "fresh" and p.card is not None}
+    findings = planner.find_worth_reading(None, cards)
+    say_findings(findings, n_unmade=len(plans) - len(cards))
+    if strict and any(one.severity == "warning" for one in findings):
+        sys.exit(1)
+
+
+def say_findings(findings: Sequence[Finding], n_unmade: int) -> None:
+    """Print what the lint found, a line each."""
+    from neurodecode.cli.console import say
+    from neurodecode.core.lint.findings import name_plural
+
+    n_warnings = sum(one.severity == "warning" for one in findings)
+    later = ", without the data of what is not fresh" if n_unmade else ""
+    counted = f"{name_plural(n_warnings, 'warning')}, "
+    counted += name_plural(len(findings) - n_warnings, "note")
+    say(f"\nlint: {counted if findings else 'nothing found'}{later}")
+    for one in findings:
+        say(f"  {one}")

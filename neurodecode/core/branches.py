@@ -138,6 +138,7 @@ def _make_instance(
         inputs,
         spec.allow_missing,
         line=spec.line,
+        known=spec.known,
         **reasons,
     )
 

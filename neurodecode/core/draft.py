@@ -11,6 +11,7 @@ from pathlib import Path
 from neurodecode.core.checks import list_names, name_nearest
 from neurodecode.core.errors import UserError
 from neurodecode.core.graph import CONTEXT_INPUT
+from neurodecode.core.lint import CODES
 from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
 from neurodecode.core.yaml_tree import (
     Node,
@@ -21,7 +22,7 @@ from neurodecode.core.yaml_tree import (
 )
 
 ROOT_KEYS = ("title", "source", "description", "seed", "params", "each", "steps", "controls")
-STEP_KEYS = ("stage", "gather", "allow_missing", "allow_transductive", "allow_leakage")
+STEP_KEYS = ("stage", "gather", "allow_missing", "allow_transductive", "allow_leakage", "known")
 
 
 @dataclass
@@ -38,6 +39,7 @@ class StepSpec:
     allow_missing: bool = False
     allow_transductive: Node | None = None
     allow_leakage: Node | None = None
+    known: dict[str, str] = field(default_factory=dict)
 
     def variables(self) -> dict[str, int]:
         """Return the ${names} of its settings, inputs and gather."""
@@ -215,6 +217,8 @@ def _read_step(draft: Draft, name: str, node: Node) -> None:
             if not isinstance(reason, str) or len(reason.split()) < 2:
                 draft.complain(line, f"{name}: {key} needs the reason, in words.")
             setattr(spec, key, value)
+        elif key == "known":
+            spec.known = _read_known(draft, name, value)
         elif key in wanted and key != CONTEXT_INPUT:
             spec.inputs[key] = value
         elif key in stage.model_fields:
@@ -248,6 +252,27 @@ def _read_gather(draft: Draft, name: str, node: Node) -> dict[str, Node | None]:
             draft.complain(how.line, f"{name}: gather: write {variable}: {{not: ${{other}}}}.")
             continue
         found[variable] = how.value["not"]
+    return found
+
+
+def _read_known(draft: Draft, name: str, node: Node) -> dict[str, str]:
+    """Return the findings of the lint that a step knows of, with their reasons."""
+    if not isinstance(node.value, dict):
+        draft.complain(node.line, f'{name}: known: write known: {{block_design: "the reason"}}.')
+        return {}
+    found: dict[str, str] = {}
+    for code, item in node.value.items():
+        reason = to_plain(item)
+        if code not in CODES:
+            draft.complain(
+                item.line,
+                f"{name}: known: no finding is called '{code}'.{name_nearest(code, CODES)} "
+                f"Known: {list_names(CODES, 20)}.",
+            )
+        elif not isinstance(reason, str) or len(reason.split()) < 2:
+            draft.complain(item.line, f"{name}: known: {code} needs the reason, in words.")
+        else:
+            found[code] = reason
     return found
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -217,11 +217,16 @@ class Run:
             if key in self.graph.find_upstream([instance.id])
             for item in card.get("accepted", [])
         ]
+        about["findings"] = [
+            {**asdict(one), "steps": list(one.steps)}
+            for one in self.planner.find_worth_reading(instance, self.summary.cards)
+        ]
+        looks = self.store.load_looks()
         about["looks"] = [
             {
                 "step": key[0],
                 "test_set": o["test_set"],
-                "count": self.store.count_looks(o["test_set"]),
+                "count": looks.count(o["test_set"]),
             }
             for key, card in self.summary.cards.items()
             for o in card["outputs"].values()

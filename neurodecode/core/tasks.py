@@ -19,13 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from neurodecode.core.artifacts import Artifact, Document
+from neurodecode.core.artifacts import Artifact, Document, Scores
 from neurodecode.core.device import limit_threads
 from neurodecode.core.errors import StepFailed, StoreError, UserError
 from neurodecode.core.fingerprint import read_versions
 from neurodecode.core.graph import CONTEXT_INPUT, check_artifact
 from neurodecode.core.lease import holding
 from neurodecode.core.lineage import Lineage
+from neurodecode.core.lint import find_in_result
+from neurodecode.core.looks import describe_look, write_look
 from neurodecode.core.progress import track
 from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
 from neurodecode.core.store import Store, read_outputs_of
@@ -166,6 +168,7 @@ def _execute_all(
             allow_transductive=task.allow_transductive, allow_leakage=task.allow_leakage,
         )  # fmt: skip
         traced = {name: add_notices(artifact, notices) for name, artifact in traced.items()}
+        is_control = "@" in task.step
         card = {
             **task.recipe,
             **task.about,
@@ -177,10 +180,12 @@ def _execute_all(
             "started": started,
             "seconds": time.perf_counter() - clock,
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "findings": [] if is_control else find_in_result(stage, inputs, traced),
         }
         card = store.write(task.address, task.key, traced, card)
         store.drop_blocks(task.address, task.key)
-        _note_looks(store, card)
+        if stage.scores and not is_control:
+            _note_looks(store, card, inputs, traced)
         return card
 
 
@@ -281,9 +286,12 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
-def _note_looks(store: Store, card: Mapping[str, Any]) -> None:
-    if "@" in card["step"]:  # a control is no look
-        return
-    for output in card["outputs"].values():
-        if output["test_set"]:
-            store.note_look(output["test_set"], card["key"])
+def _note_looks(
+    store: Store,
+    card: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, Artifact],
+) -> None:
+    for scores in outputs.values():
+        if isinstance(scores, Scores) and scores.test_set:
+            write_look(store.folder, scores.test_set, *describe_look(card, inputs, scores))
