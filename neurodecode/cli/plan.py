@@ -36,6 +36,7 @@ def command(
     """Print each step as fresh, stale, missing or waiting, with the reason, and what lint finds."""
     from neurodecode.cli.console import format_bytes, format_seconds, print_table, say
     from neurodecode.core.fingerprint import Memory
+    from neurodecode.core.lint import is_control, is_looked_at
     from neurodecode.core.planner import Planner, StepPlan
 
     graph = open_graph(pipeline, overrides, branch)
@@ -69,22 +70,23 @@ def command(
         + ", ".join(f"{n} {state}" for state, n in counts.items())
         + f"  (cache: {store.folder})"
     )
-    cards = {p.instance.id: p.card for p in plans if p.state == "fresh" and p.card is not None}
-    findings = planner.find_worth_reading(None, cards)
-    say_findings(findings, n_unmade=len(plans) - len(cards))
+    done = {p.instance.id: p.card for p in plans if p.state == "fresh" and p.card is not None}
+    findings = planner.find_worth_reading(None, done)
+    unseen = [p for p in plans if not is_looked_at(done.get(p.instance.id, {}))]
+    say_findings(findings, n_unseen=sum(not is_control(p.instance) for p in unseen))
     if strict and any(one.severity == "warning" for one in findings):
         sys.exit(1)
 
 
-def say_findings(findings: Sequence[Finding], n_unmade: int) -> None:
+def say_findings(findings: Sequence[Finding], n_unseen: int) -> None:
     """Print what the lint found, a line each."""
     from neurodecode.cli.console import say
     from neurodecode.core.lint.findings import name_plural
 
     n_warnings = sum(one.severity == "warning" for one in findings)
-    later = ", without the data of what is not fresh" if n_unmade else ""
+    later = f" ({name_plural(n_unseen, 'result')} not made yet, or by an earlier version)"
     counted = f"{name_plural(n_warnings, 'warning')}, "
     counted += name_plural(len(findings) - n_warnings, "note")
-    say(f"\nlint: {counted if findings else 'nothing found'}{later}")
+    say(f"\nlint: {counted if findings else 'nothing found'}{later if n_unseen else ''}")
     for one in findings:
         say(f"  {one}")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from neurodecode.cli.options import Branches, CacheFolder, Overrides, open_graph, open_store
+
+if TYPE_CHECKING:
+    from neurodecode.core.looks import Look
+
+MOST_LOOKS = 30  # lines; the newest
 
 
 def command(
@@ -20,12 +25,16 @@ def command(
     cache: CacheFolder = None,
 ) -> None:
     """Print a result's arrays, units, provenance and lineage."""
+    from neurodecode.core.lint import list_test_sets
     from neurodecode.core.store import read_outputs_of
 
+    looks = open_store(cache).load_looks()
     for path, card in _find_results(what, step, overrides, branch, cache):
         _print_card(path, card)
         for name, artifact in read_outputs_of(path).items():
             _print_artifact(name, artifact)
+        for test_set in list_test_sets(card):
+            _print_looks(looks.find(test_set))
 
 
 def _find_results(
@@ -99,6 +108,18 @@ def _print_card(path: Path, card: Mapping[str, Any]) -> None:
     say("  packages   " + ", ".join(f"{n} {v}" for n, v in versions.items()))
     for item in card.get("accepted", []):
         say(f"  accepted   from {item['from'][:12]}: {item['reason']}")
+
+
+def _print_looks(history: Sequence[Look]) -> None:
+    """Print what was scored on one test set, the oldest first."""
+    from neurodecode.cli.console import say
+
+    say(f"\n  this test set was scored by {len(history)} recipes")
+    for look in history[-MOST_LOOKS:]:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(look.when)) if look.when else "?"
+        inside = f"[{look.branch}]" if look.branch else ""
+        value = f"{look.claim} {look.value:.4g}" if look.value is not None else look.claim
+        say(f"    {when}  {look.pipeline}: {look.step}{inside}  {look.scored[:8]}  {value}")
 
 
 def _print_artifact(name: str, artifact: Any) -> None:

@@ -146,9 +146,9 @@ class Looks:
 
     def count(self, test_set: str) -> int:
         """Return how many recipes were scored on a test set, or on one that shares its rows."""
-        return len(self.list(test_set))
+        return len(self.find(test_set))
 
-    def list(self, test_set: str) -> list[Look]:
+    def find(self, test_set: str) -> list[Look]:
         """Return the looks at a test set and at those that share its rows, the oldest first."""
         if test_set not in self._found:
             found: dict[str, Look] = {}

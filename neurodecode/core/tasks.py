@@ -180,7 +180,7 @@ def _execute_all(
             "started": started,
             "seconds": time.perf_counter() - clock,
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            "findings": [] if is_control else find_in_result(stage, inputs, traced),
+            "lint": {} if is_control else find_in_result(stage, inputs, traced),
         }
         card = store.write(task.address, task.key, traced, card)
         store.drop_blocks(task.address, task.key)

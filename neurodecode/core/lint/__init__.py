@@ -31,7 +31,7 @@ from neurodecode.core.lint.balance import (
 from neurodecode.core.lint.candidates import duplicate_items, tied_candidates, uneven_candidates
 from neurodecode.core.lint.findings import Finding, Found, group_findings
 from neurodecode.core.lint.made import Made
-from neurodecode.core.lint.often import many_looks
+from neurodecode.core.lint.often import list_test_sets, many_looks
 from neurodecode.core.lint.order import block_design, confined_categories, temporal_neighbours
 from neurodecode.core.lint.sides import Sides
 from neurodecode.core.lint.wiring import (
@@ -45,7 +45,10 @@ from neurodecode.core.lint.wiring import (
 from neurodecode.core.looks import Looks
 from neurodecode.core.stage import Stage
 
-__all__ = ["CODES", "Finding", "find_in_graph", "find_in_result", "group_findings"]
+__all__ = [
+    "CODES", "Finding", "Looks", "find_in_graph", "find_in_result", "is_control", "is_looked_at",
+    "list_test_sets",
+]  # fmt: skip
 
 GRAPH_RULES: tuple[Callable[[Graph], Told], ...] = (
     statistics_of_test_set,
@@ -69,13 +72,13 @@ RESULT_RULES: tuple[Callable[[Made], Found], ...] = (
     uneven_candidates,
 )
 CODES = tuple(rule.__name__ for rule in (*GRAPH_RULES, *SPLIT_RULES, *RESULT_RULES, many_looks))
-KEPT = "findings"  # where a card holds what was found in its result
+SCHEMA = 1  # of the rules of results; raise it when they change, and plan says who was not asked
 
 
 def find_in_result(
     stage: Stage, inputs: Mapping[str, Any], outputs: Mapping[str, Artifact]
-) -> list[dict[str, str]]:
-    """Return what the rules find in a result, as JSON values for its card.
+) -> dict[str, Any]:
+    """Return what the rules find in a result, as the JSON value that its card keeps.
 
     A rule that fails on data it did not foresee costs no result: that is a finding, too.
     """
@@ -90,7 +93,12 @@ def find_in_result(
             told = "note", f"the rule failed ({type(error).__name__}: {error}). Please report it."
         if told is not None:
             found.append({"code": rule.__name__, "severity": told[0], "text": told[1]})
-    return found
+    return {"schema": SCHEMA, "found": found}
+
+
+def is_looked_at(card: Mapping[str, Any]) -> bool:
+    """Tell whether a result was looked at by the rules as they are."""
+    return dict(card.get("lint", {})).get("schema") == SCHEMA
 
 
 def find_in_graph(
@@ -116,7 +124,8 @@ def _collect(
         for instance, severity, text in rule(graph):
             yield _sign(instance, rule.__name__, severity, text)
     for key, instance in graph.instances.items():
-        for told in cards.get(key, {}).get(KEPT, ()) if not is_control(instance) else ():
+        kept = cards.get(key, {}).get("lint", {}) if not is_control(instance) else {}
+        for told in kept.get("found", ()):
             yield _sign(instance, told["code"], told["severity"], told["text"])
     for instance, severity, text in many_looks(graph, cards, looks):
         yield _sign(instance, many_looks.__name__, severity, text)

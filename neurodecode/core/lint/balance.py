@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neurodecode.core.lineage import NOTHING
-from neurodecode.core.lint.findings import Found, name_plural
+from neurodecode.core.lint.findings import Found
 from neurodecode.core.lint.sides import Sides
 from neurodecode.core.rows import group_samples
 
@@ -27,7 +27,7 @@ def repeated_stimuli(sides: Sides) -> Found:
 
     def touches(fitted: np.ndarray, test: np.ndarray) -> np.ndarray:
         seen = np.unique(stimuli[fitted])
-        return np.isin(stimuli[test], seen[seen != NOTHING]).any(axis=1)
+        return np.asarray(np.isin(stimuli[test], seen[seen != NOTHING]).any(axis=1))
 
     again, n = sides.count(touches)
     if not again:
@@ -118,15 +118,14 @@ def few_units(sides: Sides) -> Found:
         n = len(np.unique(groups[sides.tested]))
     if n >= MIN_UNITS:
         return None
-    noun = {"stimulus": "stimuli" if n > 1 else "stimulus", "category": "categories"}.get(
-        sides.unit, name_plural(n, sides.unit.removeprefix("column:")).partition(" ")[2]
-    )
-    if sides.unit in PLACES:
+    unit = sides.unit.removeprefix("column:")
+    counted = f"{n} unit{'s'[: n != 1]} ({unit}) {'is' if n == 1 else 'are'} tested in all"
+    if sides.unit not in ("sample", "stimulus"):
         return "note", (
-            f"{n} {noun} tested in this split: an interval over rows says nothing about how much "
-            f"{sides.unit}s differ."
+            f"{counted}: an interval over rows or stimuli does not say how much one {unit} "
+            "differs from the next."
         )
     return "warning", (
-        f"{n} {noun} tested in all, fewer than {MIN_UNITS}: no interval or p-value can be relied "
-        "upon. Hold out more, or cross-validate."
+        f"{counted}, fewer than {MIN_UNITS}: no interval or p-value can be relied upon. Hold out "
+        "more, or cross-validate."
     )

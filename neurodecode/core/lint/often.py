@@ -16,7 +16,7 @@ def many_looks(graph: Graph, cards: Mapping[Any, Mapping[str, Any]], looks: Look
     for instance in list_scoring(graph):
         card = cards.get(instance.id)
         for test_set in list_test_sets(card):
-            history = looks.list(test_set)
+            history = looks.find(test_set)
             name = name_look(card or {})
             claim = next((look.claim for look in history if look.name == name), "")
             same = list_variants(history, claim) if claim else []

@@ -19,9 +19,9 @@ from neurodecode.core.lint.sides import PLACES, Sides
 OVERLAP_S = 10.0
 # Rows at the edge of a stretch held out within a run: fewer than these are told, not warned of.
 FEW_NEIGHBOURS = 0.2
-# How far from a random order: 5 standard deviations are no accident in any number of pipelines,
+# How far from a random order: 4 standard deviations take one random design in 30,000 for blocks,
 # and stretches half as long again as expected are more than a slight correction of a sequence.
-RANDOM_Z = -5.0
+RANDOM_Z = -4.0
 LONGER = 1.5
 # Fewer rows of a category can fall into one run by accident.
 MIN_ROWS = 4
@@ -58,17 +58,25 @@ def temporal_neighbours(sides: Sides) -> Found:
 def _choose_window(sides: Sides) -> tuple[float, bool, str]:
     """Return how near is too near (rows nearer than this), whether in seconds, and of what."""
     responses, timed = sides.responses, sides.timeline.onset_s is not None
-    if responses is not None and responses.sfreq is not None and responses.data.ndim == 3:
+    if responses is not None and responses.sfreq is not None and len(responses.data.shape) == 3:
         return (responses.data.shape[2] / responses.sfreq if timed else 0.0), True, "epochs"
-    if responses is not None and responses.t_r is not None:
-        return (
-            (OVERLAP_S, True, "series")
-            if timed
-            else (np.ceil(OVERLAP_S / responses.t_r) + 1, False, "series")
-        )
+    if responses is not None and responses.t_r is not None and _is_series(sides, responses.t_r):
+        if timed:
+            return OVERLAP_S, True, "series"
+        return float(np.ceil(OVERLAP_S / responses.t_r)) + 1, False, "series"
     if sides.categories is not None or not timed:  # the order of categories tells more
         return 0.0, True, ""
     return OVERLAP_S, True, "trials"
+
+
+def _is_series(sides: Sides, t_r: float) -> bool:
+    """Tell scans from trials: rows without onsets, or no further apart than scans are."""
+    line = sides.timeline
+    if line.onset_s is None:
+        return True
+    same_run = np.diff(line.place[line.order]) == 0
+    steps = np.diff(line.onset_s[line.order])[same_run]
+    return len(steps) > 0 and float(np.median(steps)) < 1.5 * t_r
 
 
 def _find_gaps(sides: Sides, fitted: np.ndarray, in_seconds: bool) -> np.ndarray:
@@ -116,22 +124,17 @@ def _word_blocks(sides: Sides, noun: str, found: Stretches, inside: int, n: int)
         f"{noun} stays the same over {found.mean:.1f} rows on average "
         f"({found.expected:.1f} expected in random order)"
     )
-    if sides.timeline.onset_s is None:
-        figures += (
-            ", in the order of the rows. They have no onset_s, so whether this is the order in "
-            "time is not recorded"
-        )
-        what = (
-            "Unless the rows were only sorted, whatever drifts tells them apart. Give the onsets "
-            "and runs"
-        )
-    else:
-        what = "Whatever drifts tells them apart. Split by run, or by block (column:NAME)"
     if not inside:
-        return "note", f"{figures}. No block lies on both sides of the split."
+        return "note", f"{figures}. No such block lies on both sides of the split."
+    figures += f", and {inside:,} of {n:,} test rows lie in a block of which other rows train"
+    if sides.timeline.onset_s is None:
+        return "warning", (
+            f"{figures}. The rows have no onset_s, so that it is not known whether they come in "
+            f"the order of time or were sorted. In time, whatever drifts tells each {noun}: give "
+            "onset_s and run, or split by block (column:NAME)."
+        )
     return "warning", (
-        f"{figures}; {inside:,} of {n:,} test rows lie in a block of which other rows train. "
-        f"{what}."
+        f"{figures}: whatever drifts tells each {noun}. Split by run, or by block (column:NAME)."
     )
 
 
