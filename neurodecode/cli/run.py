@@ -24,6 +24,7 @@ from neurodecode.cli.options import (
 if TYPE_CHECKING:
     from neurodecode.core.graph import Graph
     from neurodecode.core.runner import Summary
+    from neurodecode.core.store import Store
 
 
 def command(
@@ -65,6 +66,7 @@ def command(
     for path in write_reports(graph, store, summary.cards, out):
         say(f"report: {path}")
     _say_summary(graph, summary, time.monotonic() - start)
+    _say_warnings(graph, store, summary, pipeline)
     if summary.failed:
         sys.exit(1)
 
@@ -97,6 +99,17 @@ def _say_summary(graph: Graph, summary: Summary, seconds: float) -> None:
             say(f"  traceback: {summary.logs[key]}")
     if summary.failed:
         say(f"\nWhat is finished is kept. After mending, go on with:\n  {_word_resume()}")
+
+
+def _say_warnings(graph: Graph, store: Store, summary: Summary, pipeline: str) -> None:
+    """Name what the lint warns of; ``plan`` prints it at length."""
+    from neurodecode.cli.console import say
+    from neurodecode.core.lint import find_in_graph
+
+    found = find_in_graph(graph, summary.cards, store.load_looks())
+    warned = [f"{', '.join(f.steps)}: {f.code}" for f in found if f.severity == "warning"]
+    if warned:
+        say(f"lint warns of {'; '.join(warned)}. Read it: neurodecode plan {shlex.quote(pipeline)}")
 
 
 def _word_resume() -> str:

@@ -113,8 +113,9 @@ def _print_card(path: Path, card: Mapping[str, Any]) -> None:
 def _print_looks(history: Sequence[Look]) -> None:
     """Print what was scored on one test set, the oldest first."""
     from neurodecode.cli.console import say
+    from neurodecode.core.lint.findings import name_plural
 
-    say(f"\n  this test set was scored by {len(history)} recipes")
+    say(f"\n  this test set was scored by {name_plural(len(history), 'recipe')}")
     for look in history[-MOST_LOOKS:]:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(look.when)) if look.when else "?"
         inside = f"[{look.branch}]" if look.branch else ""

@@ -50,7 +50,9 @@ def test_plan_says_what_it_has_not_looked_at(folder: Path) -> None:
 
 
 def test_plan_prints_what_was_found_when_it_was_made(folder: Path) -> None:
-    assert call(folder, "run").exit_code == 0
+    done = call(folder, "run")
+    assert done.exit_code == 0
+    assert "lint warns of split: block_design. Read it: neurodecode plan" in done.output
     head, line = read_lint(folder)
     assert head == "1 warning, 0 notes"
     assert line.startswith("  warning  split: block_design: category stays the same over 5.0 rows")
@@ -67,7 +69,9 @@ def test_a_reason_in_the_file_takes_the_warning_back_and_computes_nothing(folder
     assert line.startswith("  note     split: block_design: ")
     assert line.endswith('Known: "to show what happens".')
     assert call(folder, "plan", "--strict").exit_code == 0
-    assert "0 computed, 2 fresh" in call(folder, "run").output
+    again = call(folder, "run").output
+    assert "0 computed, 2 fresh" in again
+    assert "lint" not in again
 
 
 def test_the_twin_split_by_run_is_a_note(folder: Path) -> None:

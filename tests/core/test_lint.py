@@ -124,6 +124,13 @@ def test_eighty_repeats_against_four():
     assert "uneven_repeats" not in lint(make_responses(ids=draw(list("abcdef"))), n_folds=3)
 
 
+def test_a_small_fold_is_no_uneven_design():
+    """Everything shown in every run: one run holds each stimulus once, the nine others nine times."""
+    ids = np.concatenate([draw([f"s{i}" for i in range(24)], 24, seed=r) for r in range(10)])
+    responses = make_responses(n_runs=10, ids=ids, category=draw(list("ab")))
+    assert set(lint(responses, by="run", leave_one_out=True)) == {"repeated_stimuli"}
+
+
 def test_repeats_are_counted_per_subject():
     """One subject left out of nine that saw the same things is no uneven design."""
     ids = np.tile([f"s{i}" for i in range(24)], 10)

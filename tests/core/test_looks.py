@@ -86,6 +86,21 @@ def test_a_look_says_what_it_was(cache):
     assert look.when == done.cards[("scores", ())]["started"]
 
 
+def test_show_lists_what_was_scored(cache):
+    from typer.testing import CliRunner
+
+    from neurodecode.cli import app
+
+    (cache / "look.yaml").write_text(STEPS.replace("HOW", FOLDS).replace("ALPHA", "1"))
+    where = [str(cache / "look.yaml"), "scores", "--cache", str(cache)]
+    shown = CliRunner().invoke(app, ["show", *where]).output
+    head, *lines = shown.partition("this test set was scored by ")[2].strip().splitlines()
+    looks = Store(cache).load_looks().find(score(cache)[2])
+    assert head == "3 recipes"
+    for line, look in zip(lines, looks, strict=True):
+        assert f"look: scores  {look.scored[:8]}  {look.claim} {look.value:.4g}" in line
+
+
 def test_controls_are_no_looks(cache):
     more = "controls: {of: scores, kinds: [shuffled_brain, mean_embedding], n_shuffles: 2}\n"
     _, done, test_set = score(cache, more=more)

@@ -67,15 +67,16 @@ def uneven_repeats(sides: Sides) -> Found:
     """Stimuli repeated far more often on one side than on the other."""
     if sides.shown is None:
         return None
-    pair = np.char.add(np.char.add(sides.samples["subject"].astype(str), "/"), sides.shown)
+    pair = np.char.add(np.char.add(sides.number_places("subject").astype(str), "/"), sides.shown)
+    number = np.unique(pair, return_inverse=True)[1].ravel()
     kept = sides.shown != ""
     trained, tested = [], []
     for fitted, test in sides.folds:
-        rows = test[kept[test]]
-        if not len(rows) or not (fitted & kept).any():
-            continue
-        trained.append(_count_repeats(pair[fitted & kept]))
-        tested.append(_count_repeats(pair[rows]))
+        there, here = number[fitted & kept], number[test[kept[test]]]
+        # A stimulus on both sides has fewer rows on the smaller one, and no averaging is meant.
+        if len(there) and len(here) and not np.isin(here, there).any():
+            trained.append(len(there) / len(np.unique(there)))
+            tested.append(len(here) / len(np.unique(here)))
     if not tested:
         return None
     train, test_ = float(np.mean(trained)), float(np.mean(tested))
@@ -86,10 +87,6 @@ def uneven_repeats(sides: Sides) -> Found:
         "repeats the sides differ in noise; scores of averages say little about single trials. "
         "State how many were averaged."
     )
-
-
-def _count_repeats(names: np.ndarray) -> float:
-    return len(names) / len(np.unique(names))
 
 
 def uneven_categories(sides: Sides) -> Found:
@@ -111,14 +108,15 @@ def uneven_categories(sides: Sides) -> Found:
 
 def few_units(sides: Sides) -> Found:
     """A test set of too few independent units for a claim about such units."""
+    unit = sides.unit.removeprefix("column:")
     if sides.unit == "sample":
         n = int(sides.tested.sum())
-    else:
-        groups = group_samples(sides.samples, sides.unit, "lint")
-        n = len(np.unique(groups[sides.tested]))
+    elif unit in sides.samples or unit == "stimulus":
+        n = len(np.unique(group_samples(sides.samples, sides.unit, "lint")[sides.tested]))
+    else:  # a unit that a stage of one's own names, and that the table does not hold
+        return None
     if n >= MIN_UNITS:
         return None
-    unit = sides.unit.removeprefix("column:")
     counted = f"{n} unit{'s'[: n != 1]} ({unit}) {'is' if n == 1 else 'are'} tested in all"
     if sides.unit not in ("sample", "stimulus"):
         return "note", (
