@@ -10,9 +10,10 @@ from neurodecode.cli import app
 STEPS = """
 title: Blocks
 steps:
-  digits: {stage: datasets.digits, n_items: 24}
+  digits: {stage: datasets.digits, n_items: 40}
   scan: {stage: datasets.simulated, stimuli: digits, n_vertices: 40, n_repeats: 2, n_runs: 4}
-  split: {stage: evaluation.split, responses: scan, by: sample, n_folds: 2 MORE}
+  split: {stage: evaluation.split, responses: scan, by: sample, n_folds: 2,
+          stratify: category MORE}
   pixels: {stage: features.pixels, stimuli: digits, size_px: 4}
   decoded: {stage: decoding.ridge, responses: scan, features: pixels, split: split,
             constant_targets: predict, alphas: [10]}

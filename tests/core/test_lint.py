@@ -23,9 +23,11 @@ from neurodecode.core.lint.findings import Finding, group_findings
 from neurodecode.core.lint.order import measure_stretches
 from neurodecode.core.pipeline import build_graph
 from neurodecode.core.rows import list_predicted_rows
+from neurodecode.core.tables import Table
 from neurodecode.evaluation.identification import Identification
 from neurodecode.evaluation.split import Split
 from neurodecode.features.pixels import Pixels
+from tests.examples import make_all
 
 N = 240
 SPACING_S = 4.0
@@ -125,7 +127,7 @@ def test_eighty_repeats_against_four():
 
 
 def test_a_small_fold_is_no_uneven_design():
-    """Everything shown in every run: one run holds each stimulus once, the nine others nine times."""
+    """Everything shown in every run: the run held out shows it once, the nine others nine times."""
     ids = np.concatenate([draw([f"s{i}" for i in range(24)], 24, seed=r) for r in range(10)])
     responses = make_responses(n_runs=10, ids=ids, category=draw(list("ab")))
     assert set(lint(responses, by="run", leave_one_out=True)) == {"repeated_stimuli"}
@@ -147,6 +149,10 @@ def test_guessing_the_largest_category():
     text = lint(make_responses(category=category), n_folds=4)["uneven_categories"][1]
     assert text.startswith("'a' makes up 75% of the test rows of 2 categories")
     assert "uneven_categories" not in lint(make_responses(category=draw(list("ab"))), n_folds=4)
+    drawn = np.random.default_rng(0).choice(list("abcdefghij"), 40)
+    assert np.unique(drawn, return_counts=True)[1].max() >= 6
+    few = make_responses(n=40, category=drawn)
+    assert "uneven_categories" not in lint(few, by="sample", n_folds=2), "no more than luck"
 
 
 @pytest.mark.parametrize(("by", "severity"), [("stimulus", "warning"), ("run", "note")])
@@ -412,6 +418,27 @@ def test_branches_are_counted_and_steps_of_one_text_put_together():
     first, second = group_findings([*same, *differing])
     assert str(first) == "warning  x ×2: b: 3 of 9 (Figures of the first of 2 branches.)"
     assert str(second) == "note     x, y ×2: a: text"
+
+
+@pytest.mark.parametrize("name", sorted(make_all()))
+def test_no_rule_fails_on_any_artifact(name):
+    """Tables as stages make them, with few columns or many, given in and given out."""
+    artifact = make_all()[name]
+    bare = dict(make_all())
+    for stage in (Split(), Identification()):
+        for inputs in ({}, bare, {"show": list(bare.values())}):
+            found = find_in_result(stage, inputs, {name: artifact})["found"]
+            assert not [f for f in found if "the rule failed" in f["text"]]
+
+
+@pytest.mark.parametrize("column", ["subject", "session", "run", "onset_s", "category", "source"])
+def test_no_rule_needs_a_column(column):
+    responses = make_responses(category=draw(list("ab")), source=[f"p{i}" for i in range(N)])
+    split = Split(n_folds=4).run(responses)
+    samples = Table({c: split.samples[c] for c in split.samples if c != column})
+    blind = replace(split, samples=samples)
+    found = find_in_result(Split(), {"responses": responses}, {"split": blind})["found"]
+    assert not [f for f in found if "the rule failed" in f["text"]]
 
 
 def test_a_rule_that_fails_costs_no_result(monkeypatch):

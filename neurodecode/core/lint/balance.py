@@ -15,6 +15,8 @@ PLACES = ("run", "session", "subject")
 UNEVEN_REPEATS = 3.0
 # The share of the largest category, in units of an even share, from which guessing it pays.
 UNEVEN_CATEGORIES = 1.5
+# And by how many standard deviations of an even draw: small sets are never quite even.
+UNEVEN_Z = 3.0
 # Below five units an interval that resamples them does not mean much (evaluation.summary).
 MIN_UNITS = 5
 
@@ -96,7 +98,10 @@ def uneven_categories(sides: Sides) -> Found:
         return None
     tested = values[sides.tested]
     names, counts = np.unique(tested[tested != ""], return_counts=True)
-    if len(names) < 2 or counts.max() * len(names) < UNEVEN_CATEGORIES * counts.sum():
+    if len(names) < 2:
+        return None
+    even = counts.sum() / len(names)
+    if counts.max() < max(UNEVEN_CATEGORIES * even, even + UNEVEN_Z * np.sqrt(even)):
         return None
     largest = names[counts.argmax()]
     return "note", (
