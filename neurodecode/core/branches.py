@@ -200,7 +200,15 @@ class _Expansion:
         }
         line = spec.line if isinstance(spec.line, int) else 0
         return Instance(
-            spec.name, branch, spec.address, stage, inputs, spec.allow_missing, line=line, **reasons
+            spec.name,
+            branch,
+            spec.address,
+            stage,
+            inputs,
+            spec.allow_missing,
+            line=line,
+            known=spec.known,
+            **reasons,
         )
 
     def _read_references(

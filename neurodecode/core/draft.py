@@ -27,6 +27,7 @@ class StepSpec:
     allow_missing: bool = False
     allow_transductive: Node | None = None
     allow_leakage: Node | None = None
+    known: dict[str, str] = field(default_factory=dict)
 
     def variables(self) -> dict[str, Place]:
         """Return the ${names} of its settings, inputs and gather."""

@@ -10,6 +10,7 @@ from neurodecode.core.digests import digest_json
 from neurodecode.core.errors import UserError
 from neurodecode.core.fingerprint import Memory, digest_code, make_key, make_recipe
 from neurodecode.core.graph import CONTEXT_INPUT, Branch, Graph, Instance, Ref
+from neurodecode.core.lint import Finding, find_in_graph
 from neurodecode.core.stage import Stage, read_inputs
 from neurodecode.core.store import Store
 from neurodecode.core.visible import show
@@ -115,6 +116,7 @@ class Planner:
                     describe_graph(self.graph, instance),
                     self._count_looks(instance, cards),
                     self._list_accepted(instance, cards),
+                    [str(f) for f in self.find_worth_reading(instance, cards)],
                 ]
             )
         stage = type(instance.stage)
@@ -146,7 +148,15 @@ class Planner:
             for output in card["outputs"].values()
             if output["test_set"]
         }
-        return {name: self.store.count_looks(name) for name in sorted(test_sets)}
+        looks = self.store.load_looks()
+        return {name: looks.count(name) for name in sorted(test_sets)}
+
+    def find_worth_reading(self, instance: Instance | None, cards: Cards) -> list[Finding]:
+        """Return what the lint says of the steps upstream of one, or of all."""
+        graph = self.graph
+        if instance is not None:
+            graph = graph.keep(graph.find_upstream([instance.id]))
+        return find_in_graph(graph, cards, self.store.load_looks())
 
     def find_nearest(
         self, instance: Instance, recipe: Mapping[str, Any] | None

@@ -8,11 +8,12 @@ from neurodecode.core.checks import list_names, name_nearest
 from neurodecode.core.draft import Draft, StepSpec, list_references
 from neurodecode.core.errors import UserError
 from neurodecode.core.graph import CONTEXT_INPUT
+from neurodecode.core.lint import CODES
 from neurodecode.core.stage import InputSpec, find_stage, read_inputs, read_outputs
 from neurodecode.core.visible import show
 from neurodecode.core.yaml_tree import Node, describe, to_plain
 
-STEP_KEYS = ("stage", "gather", "allow_missing", "allow_transductive", "allow_leakage")
+STEP_KEYS = ("stage", "gather", "allow_missing", "allow_transductive", "allow_leakage", "known")
 _REFERENCE = re.compile(r"[\w@${}]+(\.[\w${}]+)?")
 
 
@@ -52,6 +53,8 @@ def read_step(draft: Draft, name: str, node: Node) -> None:
                     f'{key}: "why it is right here".',
                 )
             setattr(spec, key, value)
+        elif key == "known":
+            spec.known = _read_known(draft, name, value)
         elif key in wanted:
             if _check_input(draft, name, key, wanted[key], value):
                 spec.inputs[key] = value
@@ -152,4 +155,32 @@ def _read_gather(draft: Draft, name: str, node: Node) -> dict[str, Node | None]:
             draft.complain(item.line, words)
         else:
             found[item.value] = None
+    return found
+
+
+def _read_known(draft: Draft, name: str, node: Node) -> dict[str, str]:
+    """Return the findings of the lint that a step knows of, with their reasons."""
+    if not isinstance(node.value, dict):
+        draft.complain(
+            node.line,
+            f'{name}: known: got {describe(node)}. Write known: {{block_design: "the reason"}}.',
+        )
+        return {}
+    found: dict[str, str] = {}
+    for code, item in node.value.items():
+        reason = to_plain(item)
+        if code not in CODES:
+            draft.complain(
+                item.line,
+                f"{name}: known: no finding is called '{show(code)}'.{name_nearest(code, CODES)} "
+                f"Known: {list_names(CODES, 20)}.",
+            )
+        elif not isinstance(reason, str) or len(reason.split()) < 2:
+            draft.complain(
+                item.line,
+                f"{name}: known: {code} needs the reason, in words. Write "
+                f'{code}: "why it is right here".',
+            )
+        else:
+            found[code] = reason
     return found
