@@ -114,6 +114,22 @@ def test_a_permission_counts_only_while_it_is_given(cache: Path) -> None:
         assert "has seen" in find_error(run(cache, plain))
 
 
+def test_no_audit_makes_good_a_leak_that_was_allowed(cache: Path) -> None:
+    audited = "seed: 0\ncontrols: {of: scores, kinds: [mean_embedding]}"
+    base = BASE.replace("seed: 0", audited)
+    plain = RETRIEVED.replace("SPLIT", "").replace("REASON", ', allow_leakage: "to see"')
+    honest = RETRIEVED.replace("SPLIT", ", split: split").replace("REASON", "")
+    reasons = []
+    for steps in (plain, honest):
+        done = run(cache, steps, base)
+        assert not done.failed
+        audit = Store(cache).read(done.cards[("audit", ())])["scores"]
+        reasons.append((audit.verdict, audit.reasons[0]))  # type: ignore[attr-defined]
+    assert reasons[0][0] == "cannot be told"
+    assert "Leakage was allowed" in reasons[0][1]
+    assert "Leakage" not in reasons[1][1]
+
+
 def test_leave_one_run_out_is_honest_and_says_what_it_does_not_test(cache: Path) -> None:
     done = run(cache, BY_RUN)
     assert find_error(done) == ""
