@@ -54,11 +54,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One file: which maker, with which seed, and the damages; another to splice in; its use."""
+    """One file: which maker, with which seed, the damages, and what it is used for."""
 
     maker: int
     seed: int
-    other: int
     use: int
     changes: tuple[Change, ...]
 
@@ -75,7 +74,6 @@ FILES = st.one_of(
         Drawn,
         maker=st.integers(0, len(MAKERS) - 1),
         seed=st.integers(0, 2**32 - 1),
-        other=st.integers(0, 2**32 - 1),
         use=st.integers(0, len(USES) - 1),
         changes=st.one_of(st.just(()), st.tuples(CHANGES)),
     ),
@@ -83,7 +81,6 @@ FILES = st.one_of(
         Drawn,
         maker=st.just(-1),
         seed=st.integers(0, 2**32 - 1),
-        other=st.integers(0, 2**32 - 1),
         use=st.integers(0, len(USES) - 1),
         changes=st.lists(CHANGES, min_size=1, max_size=6).map(tuple),
     ),
@@ -107,13 +104,10 @@ def draw(strategy: st.SearchStrategy[Any], n: int) -> list[Any]:
     return list(found)[:n]
 
 
-def damage(data: bytes, changes: tuple[Change, ...], other: bytes, seed: int = 0) -> bytes:
-    """Return bytes with all changes made, one after the other.
-
-    The seed shifts all places: hypothesis draws many examples that are almost alike.
-    """
+def damage(data: bytes, changes: tuple[Change, ...], other: bytes, rng: random.Random) -> bytes:
+    """Return bytes with all changes made, one after the other, their places shifted at random."""
     out = bytearray(data)
-    shift = random.Random(seed).random()
+    shift = rng.random()
     for change in changes:
         i, n = int((change.place + shift) % 1 * len(out)), change.length
         if change.what == "bit" and out:
@@ -140,12 +134,13 @@ def damage(data: bytes, changes: tuple[Change, ...], other: bytes, seed: int = 0
 def make_file(drawn: Drawn, folder: Path) -> tuple[Path, str]:
     """Write the file of an example; return its path and the key to ask for."""
     maker = make_seed if drawn.maker < 0 else MAKERS[drawn.maker]
-    path, key = maker(folder, random.Random(drawn.seed))
+    rng = random.Random(repr(drawn))  # hypothesis draws many examples that are almost alike
+    path, key = maker(folder, rng)
     if drawn.changes:
         aside = folder / "aside"
         aside.mkdir()
-        other, _ = maker(aside, random.Random(drawn.other))
-        path.write_bytes(damage(path.read_bytes(), drawn.changes, other.read_bytes(), drawn.seed))
+        other, _ = maker(aside, rng)
+        path.write_bytes(damage(path.read_bytes(), drawn.changes, other.read_bytes(), rng))
         shutil.rmtree(aside)
     return path, key
 
