@@ -69,22 +69,24 @@ CHANGES = st.builds(
     length=st.sampled_from([1, 2, 4, 8, 64, 512]),
     value=st.one_of(st.integers(0, 255), st.sampled_from(EXTREMES)),
 )
-FILES = st.one_of(
-    st.builds(  # hostile as made, and sometimes damaged on top
+
+
+def draw_files(n: int) -> list[Drawn]:
+    """Return n examples: half of them hostile, evenly over the makers, half healthy and damaged."""
+    share = n // (2 * len(MAKERS))
+    hostile = [drawn for i in range(len(MAKERS)) for drawn in draw(_describe_files(i), share)]
+    return hostile + draw(_describe_files(-1), n - len(hostile))
+
+
+def _describe_files(maker: int) -> st.SearchStrategy[Drawn]:
+    changes = st.one_of(st.just(()), st.tuples(CHANGES))  # hostile as made, or damaged on top
+    return st.builds(
         Drawn,
-        maker=st.integers(0, len(MAKERS) - 1),
+        maker=st.just(maker),
         seed=st.integers(0, 2**32 - 1),
         use=st.integers(0, len(USES) - 1),
-        changes=st.one_of(st.just(()), st.tuples(CHANGES)),
-    ),
-    st.builds(  # healthy, then damaged
-        Drawn,
-        maker=st.just(-1),
-        seed=st.integers(0, 2**32 - 1),
-        use=st.integers(0, len(USES) - 1),
-        changes=st.lists(CHANGES, min_size=1, max_size=6).map(tuple),
-    ),
-)
+        changes=st.lists(CHANGES, min_size=1, max_size=6).map(tuple) if maker < 0 else changes,
+    )
 
 
 def draw(strategy: st.SearchStrategy[Any], n: int) -> list[Any]:
