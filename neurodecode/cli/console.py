@@ -90,6 +90,9 @@ class RunPrinter:
         if self.terminal:
             self._show(f"{news.label} …")
 
+    def _say_waiting(self, news: News) -> None:
+        self._line(f"waiting   {news.label}: {news.text}")
+
     def _say_progress(self, news: News) -> None:
         p = news.progress
         if p is None or p.elapsed_s < BAR_AFTER_S:

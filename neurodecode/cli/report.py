@@ -58,14 +58,27 @@ def write_reports(
     Returns
     -------
     paths : list of Path
+
+    Raises
+    ------
+    WriteError
+        The folder does not take them.
     """
+    from neurodecode.core.errors import WriteError
+    from neurodecode.core.files import remove_strays, write_text
+
+    remove_strays([out])
     written = []
     for _, card, path, stamp in _list_reports(graph, cards, out):
         if not _is_current(path, stamp):
-            from neurodecode.core.files import write_text
-
             document = next(iter(store.read(card).values()))
-            write_text(path, stamp + document.html)  # type: ignore[attr-defined]
+            try:
+                write_text(path, stamp + document.html)  # type: ignore[attr-defined]
+            except WriteError as error:
+                raise WriteError(
+                    f"{error} The report itself is kept in the cache; name another folder with "
+                    "--out."
+                ) from error
         written.append(path)
     return written
 

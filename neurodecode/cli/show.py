@@ -11,6 +11,10 @@ import typer
 
 from neurodecode.cli.options import Branches, CacheFolder, Overrides, open_graph, open_store
 
+FACTS = (
+    "units", "metric", "scale", "of", "unit", "t_r", "sfreq", "licence", "origin", "verdict",
+)  # fmt: skip
+
 
 def command(
     what: Annotated[str, typer.Argument(help="A pipeline, or a result file (.h5).")],
@@ -106,7 +110,7 @@ def _print_artifact(name: str, artifact: Any) -> None:
         shape = " × ".join(str(n) for n in array.shape) or "scalar"
         axes = f"  ({', '.join(dims)})" if dims else ""
         say(f"    {array_name:32s} {shape:24s} {array.dtype}{axes}")
-    for key in ("units", "metric", "scale", "of", "unit", "t_r", "sfreq", "licence", "origin"):
+    for key in FACTS:
         value = getattr(artifact, key, None)
         if value not in (None, ""):
             say(f"    {key} = {value}")
@@ -114,6 +118,8 @@ def _print_artifact(name: str, artifact: Any) -> None:
         for i in range(len(artifact.summary)):
             row = {c: artifact.summary[c][i] for c in artifact.summary}
             say("    " + ", ".join(f"{c} {_word(v)}" for c, v in row.items()))
+    for reason in getattr(artifact, "reasons", ()):
+        say(f"    reason: {reason}")
     for notice in getattr(artifact, "notices", ()):
         say(f"    notice: {notice}")
     for fold, contacts in artifact.lineage.seen.items():

@@ -7,8 +7,10 @@
     nearest_training   the training stimulus nearest to what was decoded, shown as it is
 
 A decoder is a step that makes Predictions from Responses; what lies between it and the scores is
-repeated. Models that were trained on decoded features (a generator that learnt from nested
-estimates, say) are held fixed: a control asks what the brain adds to them.
+repeated, and a step ``audit`` (``audit_TARGET`` for each of several targets) sets all of it beside
+the result and gives the verdict (evaluation.audit). Models that were trained on decoded features (a
+generator that learnt from nested estimates, say) are held fixed: a control asks what the brain adds
+to them.
 """
 
 from __future__ import annotations
@@ -31,11 +33,12 @@ from neurodecode.core.yaml_tree import Node, to_plain
 
 KINDS = ("shuffled_brain", "prior_only", "mean_embedding", "true_features", "nearest_training")
 SHUFFLE = "shuffle"
+AUDIT = "audit"
 DEFAULT_N_SHUFFLES = 50
 
 
 def add_controls(draft: Draft, node: Node) -> None:
-    """Add to a draft the steps that ``controls:`` asks for, and one that compares them."""
+    """Add to a draft the steps that ``controls:`` asks for, and the audit that compares them."""
     if not isinstance(node.value, dict):
         draft.complain(node.line, "controls: write {of: step, kinds: [...]}.")
         return
@@ -76,18 +79,19 @@ def add_controls(draft: Draft, node: Node) -> None:
         draft.complain(node.line, "controls: n_shuffles: give a whole number of 1 or more.")
     if SHUFFLE in draft.axes and "shuffled_brain" in kinds:
         draft.complain(node.line, f"controls: each has a variable '{SHUFFLE}'; name it otherwise.")
-    if "controls" in draft.steps:
-        line = draft.steps["controls"].line
-        draft.complain(
-            line, "controls: the name is taken by what 'controls:' adds. Rename the step."
-        )
+    names = [AUDIT if len(targets) == 1 else f"{AUDIT}_{target}" for target in targets]
+    for name in names:
+        if name in draft.steps:
+            draft.complain(
+                draft.steps[name].line,
+                f"{name}: the name is taken by what 'controls:' adds. Rename the step.",
+            )
     if draft.problems or not isinstance(n_shuffles, int):
         return
     settings = {k: node.value[k] for k in ("block_rows",) if k in node.value}
     if "shuffled_brain" in kinds:
         _add_axis(draft, n_shuffles)
-    for target in targets:
-        name = "controls" if len(targets) == 1 else f"controls_{target}"
+    for name, target in zip(names, targets, strict=True):
         _control(draft, target, kinds, node.line, name, settings)
 
 
@@ -143,7 +147,7 @@ def _control(
     if others:
         inputs["others"] = Node(others, line)
     draft.steps[name] = StepSpec(
-        name, line, *_find("evaluation.controls"), {}, inputs,
+        name, line, *_find("evaluation.audit"), {}, inputs,
         gather={SHUFFLE: None} if shuffled is not None else {},
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ NeurodecodeError
 │   ├── DataError        data that does not fit what was asked of it
 │   └── LeakageError     a test row was seen before it was scored
 ├── StoreError           a stored result is damaged, truncated or of a foreign schema
+├── WriteError           the disk did not take what was to be written; an OSError, too
 └── StepFailed           a step raised while it ran; the command line exits with 1
 
 Messages say what, where, got, allowed and the next step (checks.py words the common ones).
@@ -51,6 +52,10 @@ class LeakageError(UserError):
 
 class StoreError(NeurodecodeError):
     """A stored file cannot be trusted."""
+
+
+class WriteError(NeurodecodeError, OSError):
+    """A file could not be written: the disk is full, read-only, over quota."""
 
 
 class StepFailed(NeurodecodeError):

@@ -35,7 +35,7 @@ from neurodecode.core.errors import UserError
 from neurodecode.core.files import write_text
 from neurodecode.core.stage import PACKAGE, STAGE_FOLDERS, Stage
 
-CORE_SCHEMA = 1
+CORE_SCHEMA = 2
 INSTALLED = ("site-packages", "dist-packages")
 
 # Parts of the core that compute what results are made of.

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ import numpy as np
 from neurodecode.core.artifacts import Array, Artifact, list_arrays
 from neurodecode.core.digests import dump_json, encode_text, iterate_rows, start_array_digest
 from neurodecode.core.errors import StoreError
+from neurodecode.core.files import PatientFile
 from neurodecode.core.packing import (
     digest_parts,
     pack,
@@ -135,11 +137,21 @@ def open_result(path: Path) -> h5py.File:
         return h5py.File(path, "r", locking=False)
 
 
-def create_file(path: Path, head_bytes: int = 0) -> h5py.File:
-    """Open a new file for writing, with room before HDF5's own part if asked for."""
+@contextmanager
+def create_file(path: Path, head_bytes: int = 0) -> Iterator[h5py.File]:
+    """Open a new file for writing, with room before HDF5's own part if asked for.
+
+    Raises OSError at the end, or before, if the disk is full.
+    """
     import h5py
 
-    return h5py.File(path, "w", libver="v110", locking=False, userblock_size=head_bytes)
+    # closed last, so that nothing that HDF5 writes while it closes goes unnoticed
+    with (
+        PatientFile(path) as stream,
+        h5py.File(stream, "w", libver="v110", userblock_size=head_bytes) as file,
+    ):
+        file.stream = stream  # write_array looks there, to stop early
+        yield file
 
 
 def check_links(file: h5py.File, path: Path) -> None:
@@ -243,6 +255,7 @@ def write_array(file: h5py.File, name: str, array: Array, dims: tuple[str, ...],
             start += len(block)
         else:
             dataset[()] = block
+        file.stream.check()
         digest.update(block.data if block.size else b"")
     digest_text = digest.hexdigest()
     dataset.attrs.update(

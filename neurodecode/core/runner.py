@@ -14,11 +14,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from neurodecode.core.files import remove_strays, write_text
+from neurodecode.core.errors import UserError
+from neurodecode.core.files import check_writable, write_text
 from neurodecode.core.fingerprint import Memory
 from neurodecode.core.graph import CONTEXT_INPUT, Branch, Graph, Instance, Ref
+from neurodecode.core.leftovers import remove_leftovers
 from neurodecode.core.planner import Planner, StepPlan, describe_graph
-from neurodecode.core.progress import Progress, reporting
+from neurodecode.core.progress import Progress, Waiting, reporting
 from neurodecode.core.stage import read_inputs
 from neurodecode.core.store import Store, verify_file
 from neurodecode.core.tasks import Outcome, Source, Task, describe_environment, execute
@@ -32,7 +34,7 @@ class News:
 
     Parameters
     ----------
-    what : {"fresh", "started", "progress", "done", "failed", "skipped", "damaged"}
+    what : {"fresh", "started", "waiting", "progress", "done", "failed", "skipped", "damaged"}
     label : str
         Of the step.
     text : str
@@ -40,7 +42,7 @@ class News:
     seconds : float
     """
 
-    what: Literal["fresh", "started", "progress", "done", "failed", "skipped", "damaged"]
+    what: Literal["fresh", "started", "waiting", "progress", "done", "failed", "skipped", "damaged"]
     label: str
     text: str = ""
     progress: Progress | None = None
@@ -101,6 +103,7 @@ def run_graph(
     from neurodecode.core.workers import run_on_workers
 
     run = Run(graph, store, Planner(graph, store, memory), listener or (lambda news: None))
+    run.tidy()
     run.tell_damage("memory of files", memory.problems)
     try:
         if workers > 0:
@@ -122,9 +125,9 @@ class Run:
     tell: Listener
     summary: Summary = field(default_factory=Summary)
     mended: set[Id] = field(default_factory=set)
+    can_write: bool = False
     dropped: set[Id] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
-    tidied: bool = False
 
     def find_ready(self, busy: Iterable[Id]) -> list[StepPlan]:
         """Mark what is fresh, skip what cannot be, and return what can be computed now."""
@@ -147,11 +150,36 @@ class Run:
             elif plan.state == "blocked":
                 self.fail(kept, Outcome(error="\n".join(plan.reasons), kind="user"))
             else:
-                if not self.tidied:
-                    remove_strays(self.store.folder)
-                    self.tidied = True
                 ready.append(plan)
+        if ready:
+            self._check_writable()
+        self.planner.memory.save()  # what was read to tell freshness is not lost with this run
         return ready
+
+    def pass_on(self, label: str, news: Progress | Waiting) -> None:
+        """Tell what a step that is under way reports."""
+        if isinstance(news, Waiting):
+            self.tell(News("waiting", label, news.text))
+        else:
+            self.tell(News("progress", label, progress=news))
+
+    def tidy(self) -> None:
+        """Remove what dead processes left in the cache."""
+        remove_leftovers(self.store)
+
+    def _check_writable(self) -> None:
+        """Raise UserError, before anything is computed, if nothing could be kept."""
+        if self.can_write:
+            return
+        try:
+            check_writable(self.store.folder)
+        except OSError as error:
+            raise UserError(
+                f"something is to be computed, but the cache {error} Name another with --cache; "
+                "what is finished in this one is used from behind it with "
+                f"NEURODECODE_SHARED_CACHE={self.store.folder}."
+            ) from error
+        self.can_write = True
 
     def is_settled(self, key: Id) -> bool:
         """Tell whether a step failed or was skipped."""
@@ -195,7 +223,15 @@ class Run:
             allow_transductive=instance.allow_transductive,
             allow_leakage=instance.allow_leakage,
             context=self._describe(instance) if wants_context else None,
+            names=self._find_names(instance),
         )
+
+    def _find_names(self, instance: Instance) -> dict[str, str]:
+        """Return what this file calls the steps upstream that another file, or name, computed."""
+        found: dict[str, set[str]] = {}
+        for key in self.graph.find_upstream([instance.id]) & set(self.summary.cards):
+            found.setdefault(self.summary.cards[key]["step"], set()).add(key[0])
+        return {old: min(new) for old, new in found.items() if len(new) == 1 and new != {old}}
 
     def _locate(self, value: Any) -> Any:
         if isinstance(value, Ref):
@@ -228,7 +264,7 @@ class Run:
             }
             for key, card in self.summary.cards.items()
             for o in card["outputs"].values()
-            if o["test_set"] and "@" not in key[0] and not key[0].startswith("controls")
+            if o["test_set"] and "@" not in key[0] and card["stage"] != "evaluation.audit"
         ]
         return json.dumps(about, ensure_ascii=False)
 
@@ -245,7 +281,7 @@ class Run:
         copies = sum("@" in name for name, _ in upstream)
         found = [self._describe_step(branches) for branches in steps.values()]
         for record in found:
-            if record["stage"] == "evaluation.controls" and copies:
+            if record["stage"] == "evaluation.audit" and copies:
                 record["doc"] += f" The controls repeat earlier steps: {copies:,} runs in all."
         return found
 
@@ -355,8 +391,8 @@ def _run_here(run: Run) -> None:
             label = plan.instance.label
             run.tell(News("started", label))
 
-            def listen(p: Progress, label: str = label) -> None:
-                run.tell(News("progress", label, progress=p))
+            def listen(news: Progress | Waiting, label: str = label) -> None:
+                run.pass_on(label, news)
 
             with reporting(listen):
                 outcome = execute(run.make_task(plan))

@@ -34,7 +34,7 @@ STAGE_FOLDERS = (
 )  # fmt: skip
 PACKAGE = Path(__file__).resolve().parent.parent
 
-Sight = Literal["row", "run", "training", "all"]
+Sight = Literal["row", "run", "session", "stimulus", "training", "all"]
 
 
 class Execution(BaseModel):
@@ -68,12 +68,14 @@ class Stage(BaseModel):
     ``run``. What it declares about the rows it looks at is what the leakage check believes, and
     the contract test tries it out:
 
-    sees()      for each input, whose rows one output row depends on: "row" (its own), "run"
-                (those of its run), "training" (training rows of the fold; the stage takes a
-                ``split``), "all". An input that is not named counts as "all".
+    sees()      for each input, whose rows one output row depends on: "row" (its own), "run" or
+                "session" (those of its run or session), "stimulus" (the repeats of its stimulus),
+                "training" (training rows of the fold; the stage takes a ``split``), "all". An
+                input that is not named counts as "all".
     contact     "label", or "transductive" where only one side of the data is looked at, without
-                supervision.
-    scores      True for stages that compare predictions with the truth.
+                supervision. Where the settings decide, override ``contact_of()``.
+    scores      True for stages that compare predictions with the truth. Stages that return Scores
+                are checked for leakage in any case.
     decodes     True for stages that predict features from responses; controls repeat them.
 
     A stage whose work comes in pieces that are worth keeping overrides ``blocks``, ``run_block``
@@ -95,6 +97,10 @@ class Stage(BaseModel):
     def sees(self) -> Mapping[str, Sight]:
         """Return, for each input, whose rows one output row depends on."""
         return {}
+
+    def contact_of(self) -> ContactKind:
+        """Return the kind of contact that these settings make with the rows looked at."""
+        return self.contact
 
     def sources(self) -> Sequence[Path]:
         """Return the raw files that the stage reads; their content is part of the key."""

@@ -24,7 +24,7 @@ import numpy as np
 from neurodecode.core.artifacts import Array, Artifact
 from neurodecode.core.bounded import explain_death, set_bounds, start_bounded
 from neurodecode.core.digests import digest_file, digest_json
-from neurodecode.core.errors import StoreError
+from neurodecode.core.errors import StoreError, WriteError
 from neurodecode.core.files import writing
 from neurodecode.core.hdf5 import (
     check_links,
@@ -133,8 +133,17 @@ class Store:
                 full = {**inside, "schema": SCHEMA, "outputs": described}
                 _write_card(file, full)
             size, whole = temporary.stat().st_size, digest_file(temporary)
+            mine = temporary.stat().st_ino
         full |= {"path": str(path), "bytes": size, "file": whole}
-        write_card(path, full)
+        try:
+            write_card(path, full)
+            if path.stat().st_ino != mine:  # written at the same time by a process taken for dead
+                full = {**_read_card_inside(path), "path": str(path)}
+                full |= {"bytes": path.stat().st_size, "file": digest_file(path)}
+                write_card(path, full)
+        except WriteError:
+            path.unlink(missing_ok=True)  # nobody would find it, and the room may be needed
+            raise
         return full
 
     def read(self, card: Mapping[str, Any]) -> dict[str, Artifact]:
@@ -191,9 +200,9 @@ class Store:
         (folder / key).touch()
 
     def count_looks(self, test_set: str) -> int:
-        """Return how many recipes were ever scored on a test set."""
-        folder = self.folder / "looks" / test_set
-        return len(list(folder.iterdir())) if folder.is_dir() else 0
+        """Return how many recipes were ever scored on a test set, here or in the caches behind."""
+        folders = [root / "looks" / test_set for root in (self.folder, *self.behind)]
+        return len({path.name for f in folders if f.is_dir() for path in f.iterdir()})
 
     def remove(self, card: Mapping[str, Any]) -> None:
         """Remove a result; one of a cache behind, or of a read-only one, is only passed over."""
@@ -256,8 +265,12 @@ def _open_outputs(path: Path) -> dict[str, Artifact]:
 def read_lone_file(path: Path) -> tuple[dict[str, Any], dict[str, Artifact]]:
     """Return the card inside a result file, and its artifacts; it may have come without a cache."""
     outputs = read_outputs_of(path, alone=True)
+    return _read_card_inside(path), outputs
+
+
+def _read_card_inside(path: Path) -> dict[str, Any]:
     with open_result(path) as file, reading(str(path), "card"):
-        return dict(read_json(file, "card")), outputs
+        return dict(read_json(file, "card"))
 
 
 def _rehearse(path: Path) -> None:

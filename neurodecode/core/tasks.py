@@ -19,17 +19,19 @@ from typing import Any
 
 import numpy as np
 
-from neurodecode.core.artifacts import Artifact, Document
+from neurodecode.core.artifacts import Artifact, Document, Scores
 from neurodecode.core.device import limit_threads
-from neurodecode.core.errors import StepFailed, StoreError, UserError
+from neurodecode.core.errors import StepFailed, StoreError, UserError, WriteError
+from neurodecode.core.files import FULL, word_write_error
 from neurodecode.core.fingerprint import read_versions
 from neurodecode.core.graph import CONTEXT_INPUT, check_artifact
+from neurodecode.core.leakage import add_notices, check_scores, is_checked
 from neurodecode.core.lease import holding
 from neurodecode.core.lineage import Lineage
-from neurodecode.core.progress import track
+from neurodecode.core.progress import report_wait, track
 from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
 from neurodecode.core.store import Store, read_outputs_of
-from neurodecode.core.trace import add_notices, check_scores, derive_lineage
+from neurodecode.core.trace import derive_lineage
 
 # Libraries whose thread pools must exist before they can be limited.
 THREADED = {"torch": "torch", "scikit-learn": "sklearn", "scipy": "scipy.linalg"}
@@ -37,6 +39,11 @@ NAMED_VERSIONS = (
     "numpy", "scipy", "scikit-learn", "pandas", "h5py", "nibabel", "nilearn", "mne", "torch",
     "torchvision", "open-clip-torch", "timm", "transformers", "diffusers", "matplotlib", "pydantic",
 )  # fmt: skip
+
+MAKE_ROOM = (
+    "Make room (neurodecode gc FILE --yes removes results that no pipeline needs), or name another "
+    "folder with --cache; then run again: what is finished is kept."
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,8 @@ class Task:
     allow_transductive, allow_leakage : str or None
     context : str or None
         JSON text for stages that print what was run.
+    names : mapping of str to str
+        From the name under which a result upstream was computed to its step's name here.
     """
 
     label: str
@@ -84,6 +93,7 @@ class Task:
     allow_transductive: str | None = None
     allow_leakage: str | None = None
     context: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -145,10 +155,16 @@ def _try(task: Task, store: Store, job: str, block: str) -> Outcome:
         return Outcome(error=str(error), trace=traceback.format_exc(), kind="store")
     except UserError as error:
         return Outcome(error=str(error), trace=traceback.format_exc(), kind="user")
+    except WriteError as error:
+        text = f"{error} {MAKE_ROOM}"
+        return Outcome(error=text, trace=traceback.format_exc(), kind="step")
     except MemoryError as error:
         text = f"out of memory ({error}). Lower execution: {{batch_size}}, or use fewer workers."
         return Outcome(error=text, trace=traceback.format_exc(), kind="step")
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL and error.filename:
+            text = f"{word_write_error(error, Path(error.filename))} {MAKE_ROOM}"
+            return Outcome(error=text, trace=traceback.format_exc(), kind="step")
         text = f"{type(error).__name__}: {error}"
         return Outcome(error=text, trace=traceback.format_exc(), kind="step")
 
@@ -156,15 +172,17 @@ def _try(task: Task, store: Store, job: str, block: str) -> Outcome:
 def _execute_all(
     task: Task, stage: Stage, store: Store, inputs: dict[str, Any], threads: int
 ) -> dict[str, Any]:
-    with holding(store.locate(task.address, task.key)):
+    with holding(store.locate(task.address, task.key), report_wait):
         card = store.read_card(task.address, task.key)
         if card is not None:  # another process, or another step of the same recipe, was first
             return card
         started = time.time()
         clock = time.perf_counter()
         notices = []
-        if stage.scores:
-            notices = check_scores(inputs, step=task.label, allow_leakage=task.allow_leakage)
+        if is_checked(stage):
+            notices = check_scores(
+                inputs, step=task.label, allow_leakage=task.allow_leakage, names=task.names
+            )
         made = _run(task, stage, store, strip_lineage(inputs))
         outputs = _name_outputs(stage, made)
         traced = derive_lineage(
@@ -172,6 +190,9 @@ def _execute_all(
             allow_transductive=task.allow_transductive, allow_leakage=task.allow_leakage,
         )  # fmt: skip
         traced = {name: add_notices(artifact, notices) for name, artifact in traced.items()}
+        made_elsewhere = store.read_card(task.address, task.key)
+        if made_elsewhere is not None:  # while this process was stopped and its lease taken over
+            return made_elsewhere
         card = {
             **task.recipe,
             **task.about,
@@ -184,9 +205,9 @@ def _execute_all(
             "seconds": time.perf_counter() - clock,
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
+        _note_looks(store, task, traced)  # before: no score can be there without its look
         card = store.write(task.address, task.key, traced, card)
         store.drop_blocks(task.address, task.key)
-        _note_looks(store, card)
         return card
 
 
@@ -204,11 +225,24 @@ def _run(task: Task, stage: Stage, store: Store, inputs: dict[str, Any]) -> Any:
 
 
 def _do_block(task: Task, stage: Stage, store: Store, inputs: dict[str, Any], block: str) -> None:
-    if store.read_block(task.address, task.key, block) is None:
+    if store.read_block(task.address, task.key, block) is not None:
+        return
+    # a lease of its own: workers of several processes share out the pieces of one step
+    with holding(_name_piece(task, store, block), report_wait):
+        if store.read_block(task.address, task.key, block) is not None:
+            return
+        if store.read_card(task.address, task.key) is not None:  # the pieces are cleared away
+            return
         arrays = stage.run_block(block, **inputs)
         store.write_block(
             task.address, task.key, block, {n: np.asarray(a) for n, a in arrays.items()}
         )
+
+
+def _name_piece(task: Task, store: Store, block: str) -> Path:
+    """Return a path for the lease of a piece, beside its folder, which others may clear away."""
+    name = store.block_path(task.address, task.key, block).name
+    return store.locate(task.address, task.key).with_suffix(f".{name}")
 
 
 def _list_unfinished(
@@ -287,9 +321,9 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
-def _note_looks(store: Store, card: Mapping[str, Any]) -> None:
-    if "@" in card["step"]:  # a control is no look
+def _note_looks(store: Store, task: Task, outputs: Mapping[str, Artifact]) -> None:
+    if "@" in task.step:  # a control is no look
         return
-    for output in card["outputs"].values():
-        if output["test_set"]:
-            store.note_look(output["test_set"], card["key"])
+    for artifact in outputs.values():
+        if isinstance(artifact, Scores) and artifact.test_set:
+            store.note_look(artifact.test_set, task.key)

@@ -19,6 +19,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ from neurodecode.core.rows import list_predicted_rows
 from neurodecode.core.stage import Stage
 from neurodecode.core.tables import Table
 
-SECONDS = float(os.environ.get("FIVE_SECONDS_SLEEP", "0.1"))
+SECONDS = float(os.environ["FIVE_SECONDS_SLEEP"])
 
 
 def note(stage, what=""):
@@ -265,10 +266,13 @@ class FiveSeconds:
     folder : Path
     megabytes : int
         Size of the large result.
+    sleep_s : float
+        Spent in each step, and in each piece.
     """
 
     folder: Path
     megabytes: int = 32
+    sleep_s: float = 0.1
 
     def __post_init__(self):
         package = self.folder / "five"
@@ -299,7 +303,7 @@ class FiveSeconds:
         root = Path(neurodecode.__file__).parent.parent
         return {
             **os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg",
-            "FIVE_SECONDS_DIARY": str(self.diary), **more,
+            "FIVE_SECONDS_DIARY": str(self.diary), "FIVE_SECONDS_SLEEP": str(self.sleep_s), **more,
         }  # fmt: skip
 
     def start(self, cache: Path, *arguments: str, workers: int = 0, **more) -> subprocess.Popen:
@@ -321,7 +325,7 @@ class FiveSeconds:
         env = self.environment(**more.pop("env", {}))
         given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(
-            command, env=env, cwd=self.folder, **{**given, "start_new_session": True, **more}
+            command, env=env, **{**given, "cwd": self.folder, "start_new_session": True, **more}
         )
 
     def run(self, cache: Path, *arguments: str, timeout: float = 120, **more) -> Ended:
@@ -375,3 +379,35 @@ def measure(cache: Path) -> tuple[int, int]:
     """
     files = [p for p in cache.rglob("*") if p.is_file() and p.name != "memory.json"]
     return len(files), sum(p.stat().st_size for p in files if p.suffix == ".h5")
+
+
+def list_group(group: int) -> list[int]:
+    """Return the processes of a group that have not ended; those that nobody waits for have."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] not in "ZX":
+            found.append(int(path.parent.name))
+    return found
+
+
+def wait_for_group(group: int, timeout: float) -> float:
+    """Return after how many seconds no process of a group was left; raise if one stays."""
+    start = time.monotonic()
+    while left := list_group(group):
+        if time.monotonic() - start > timeout:
+            os.killpg(group, signal.SIGKILL)
+            raise AssertionError(f"processes {left} go on after {timeout} s")
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+def verify(five: FiveSeconds, cache: Path) -> None:
+    """Raise unless ``neurodecode verify`` finds nothing."""
+    command = [sys.executable, "-m", "neurodecode", "verify", "--cache", str(cache)]
+    done = subprocess.run(command, env=five.environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 damaged" in done.stdout
