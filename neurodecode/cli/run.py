@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -68,6 +69,7 @@ def command(
         _say_verdicts(graph, store, summary)
     finally:
         _say_summary(graph, summary, time.monotonic() - start)
+    _say_warnings(graph, store, summary, pipeline)
     if summary.failed:
         sys.exit(1)
 
@@ -111,3 +113,14 @@ def _say_summary(graph: Graph, summary: Summary, seconds: float) -> None:
             say(f"  traceback: {summary.logs[key]}")
     if summary.failed:
         say(f"\nWhat is finished is kept. After mending, go on with:\n  {word_resume()}")
+
+
+def _say_warnings(graph: Graph, store: Store, summary: Summary, pipeline: str) -> None:
+    """Name what the lint warns of; ``plan`` prints it at length."""
+    from neurodecode.cli.console import say
+    from neurodecode.core.lint import find_in_graph
+
+    found = find_in_graph(graph, summary.cards, store.load_looks())
+    warned = [f"{', '.join(f.steps)}: {f.code}" for f in found if f.severity == "warning"]
+    if warned:
+        say(f"lint warns of {'; '.join(warned)}. Read it: neurodecode plan {shlex.quote(pipeline)}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,10 @@ from neurodecode.cli.options import Branches, CacheFolder, Overrides, open_graph
 FACTS = (
     "units", "metric", "scale", "of", "unit", "t_r", "sfreq", "licence", "origin", "verdict",
 )  # fmt: skip
+MOST_LOOKS = 30  # lines; the newest
+
+if TYPE_CHECKING:
+    from neurodecode.core.looks import Look
 
 
 def command(
@@ -25,6 +29,7 @@ def command(
 ) -> None:
     """Print a result's arrays, units, provenance and lineage."""
     from neurodecode.core.errors import UserError
+    from neurodecode.core.lint import list_test_sets
     from neurodecode.core.store import read_lone_file, read_outputs_of
 
     if step is not None:
@@ -36,10 +41,13 @@ def command(
         results = [(Path(what), *read_lone_file(Path(what)))]
     else:
         raise UserError(f"show: name a step of '{what}' too, or a result file (.h5).")
+    looks = open_store(cache).load_looks()
     for path, shown, outputs in results:
         _print_card(path, shown)
         for name, artifact in outputs.items():
             _print_artifact(name, artifact)
+        for test_set in list_test_sets(shown):
+            _print_looks(looks.find(test_set))
 
 
 def find_done(
@@ -96,6 +104,19 @@ def _print_card(path: Path, card: Mapping[str, Any]) -> None:
     say("  packages   " + ", ".join(f"{n} {v}" for n, v in versions.items()))
     for item in card.get("accepted", []):
         say(f"  accepted   from {item['from'][:12]}: {item['reason']}")
+
+
+def _print_looks(history: Sequence[Look]) -> None:
+    """Print what was scored on one test set, the oldest first."""
+    from neurodecode.cli.console import say
+    from neurodecode.core.lint.findings import name_plural
+
+    say(f"\n  this test set was scored by {name_plural(len(history), 'recipe')}")
+    for look in history[-MOST_LOOKS:]:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(look.when)) if look.when else "?"
+        inside = f"[{look.branch}]" if look.branch else ""
+        value = f"{look.claim} {look.value:.4g}" if look.value is not None else look.claim
+        say(f"    {when}  {look.pipeline}: {look.step}{inside}  {look.scored[:8]}  {value}")
 
 
 def _print_artifact(name: str, artifact: Any) -> None:

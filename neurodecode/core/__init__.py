@@ -10,5 +10,6 @@ seals.py        what vouches for every stored byte; bounded.py opens what nothin
 runner.py       executes a plan: tasks.py one step, workers.py local processes, lease.py
 lineage.py      contact with rows; trace.py follows it through a step
 rows.py         joining samples and items
+lint/           what lineage cannot see; looks.py how often a test set was scored
 checks.py  errors.py  digests.py  tables.py  files.py  raw.py  resources.py  progress.py  device.py
 """

@@ -153,9 +153,10 @@ def _take(path: Path, expiry: float) -> bytes | None:
     content = json.dumps(about).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-    except FileExistsError:
-        return None
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        except FileExistsError:
+            return None
     except OSError as error:
         raise WriteError(word_write_error(error, path)) from error
     try:

@@ -7,23 +7,23 @@ workers changes no byte of any result, since threads belong to the plan.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from neurodecode.core.context import describe_run
 from neurodecode.core.errors import UserError
 from neurodecode.core.files import check_writable, write_text
 from neurodecode.core.fingerprint import Memory
 from neurodecode.core.graph import CONTEXT_INPUT, Branch, Graph, Instance, Ref
 from neurodecode.core.leftovers import remove_leftovers
-from neurodecode.core.planner import Planner, StepPlan, describe_graph
+from neurodecode.core.planner import Planner, StepPlan
 from neurodecode.core.progress import Progress, Waiting, reporting
 from neurodecode.core.stage import read_inputs
 from neurodecode.core.store import Store, verify_file
-from neurodecode.core.tasks import Outcome, Source, Task, describe_environment, execute
+from neurodecode.core.tasks import Outcome, Source, Task, execute
 
 Id = tuple[str, Branch]
 
@@ -222,7 +222,9 @@ class Run:
             folders=tuple(str(f) for f in self.graph.folders),
             allow_transductive=instance.allow_transductive,
             allow_leakage=instance.allow_leakage,
-            context=self._describe(instance) if wants_context else None,
+            context=(
+                describe_run(instance, self.planner, self.summary.cards) if wants_context else None
+            ),
             names=self._find_names(instance),
         )
 
@@ -239,75 +241,6 @@ class Run:
         if isinstance(value, Mapping):
             return {label: self._locate(ref) for label, ref in value.items()}
         return [self._locate(ref) for ref in value]
-
-    def _describe(self, instance: Instance) -> str:
-        """Return what a report prints of the run, as JSON text."""
-        about = describe_graph(self.graph, instance)
-        about["steps"] = self._describe_steps(instance)
-        show = instance.inputs.get("show", [])
-        refs = [show] if isinstance(show, Ref) else list(
-            show.values() if isinstance(show, Mapping) else show)  # fmt: skip
-        about["names"] = [self.graph.instances[(r.step, r.branch)].label for r in refs]
-        about["environment"] = describe_environment()
-        about["warnings"] = [
-            f"'{card['label']}' was not computed again but accepted: {item['reason']} "
-            f"({'; '.join(item['differences'])})"
-            for key, card in self.summary.cards.items()
-            if key in self.graph.find_upstream([instance.id])
-            for item in card.get("accepted", [])
-        ]
-        about["looks"] = [
-            {
-                "step": key[0],
-                "test_set": o["test_set"],
-                "count": self.store.count_looks(o["test_set"]),
-            }
-            for key, card in self.summary.cards.items()
-            for o in card["outputs"].values()
-            if o["test_set"] and "@" not in key[0] and card["stage"] != "evaluation.audit"
-        ]
-        return json.dumps(about, ensure_ascii=False)
-
-    def _describe_steps(self, report: Instance) -> list[dict[str, Any]]:
-        """Return one record per step of the file, its branches counted.
-
-        The copies that controls add are counted with the step that gathers them.
-        """
-        upstream = self.graph.find_upstream([report.id])
-        steps: dict[str, list[Instance]] = {}
-        for key, instance in self.graph.instances.items():
-            if key in upstream and "@" not in instance.name:
-                steps.setdefault(instance.name, []).append(instance)
-        copies = sum("@" in name for name, _ in upstream)
-        found = [self._describe_step(branches) for branches in steps.values()]
-        for record in found:
-            if record["stage"] == "evaluation.audit" and copies:
-                record["doc"] += f" The controls repeat earlier steps: {copies:,} runs in all."
-        return found
-
-    def _describe_step(self, branches: list[Instance]) -> dict[str, Any]:
-        instance = branches[0]
-        cards = [self.summary.cards[b.id] for b in branches if b.id in self.summary.cards]
-        several = len(branches) > 1
-        return {
-            "name": instance.name,
-            "branches": len(branches),
-            "stage": instance.address,
-            "doc": (type(instance.stage).__doc__ or "").strip().split("\n")[0],
-            "inputs": [
-                {"name": name, "from": ref.step}
-                for name, value in instance.inputs.items()
-                if value is not None
-                for ref in replace(instance, inputs={name: value}).refs()
-                if "@" not in ref.step
-            ],
-            "settings": _join_settings([b.stage.settings() for b in branches]),
-            "allow_transductive": instance.allow_transductive,
-            "allow_leakage": instance.allow_leakage,
-            "seconds": sum(c["seconds"] for c in cards) if cards else None,
-            "peak_mb": max((c["peak_mb"] for c in cards), default=None),
-            "key": cards[0]["key"] if cards and not several else "",
-        }
 
     def finish(self, plan: StepPlan, outcome: Outcome) -> None:
         """Take note of how a step ended."""
@@ -357,15 +290,6 @@ class Run:
         except OSError:  # the cache cannot be written; the message still reaches the user
             pass
         self.tell(News("failed", instance.label, outcome.error))
-
-
-def _join_settings(settings: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the settings of all branches; where they differ, every value once."""
-    joined = {}
-    for name in settings[0]:
-        values = list(dict.fromkeys(str(s[name]) for s in settings))
-        joined[name] = settings[0][name] if len(values) == 1 else " | ".join(values)
-    return joined
 
 
 def _without(value: Any, lost: list[Ref]) -> Any:

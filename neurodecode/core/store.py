@@ -3,6 +3,7 @@
     <cache>/<stage>/<key>.h5            arrays, tables, lineage, and the card
     <cache>/<stage>/<key>.json          the card again: recipe, digests, environment
     <cache>/<stage>/<key>.blocks/*.h5   finished pieces of a step that is not finished
+    <cache>/looks/                      how often test sets were scored (looks.py)
 
 Every array carries its dims, units and digest; chunks carry a checksum. Files are written under
 a temporary name, flushed, and renamed: whole or absent. The card beside the file lets freshness
@@ -40,6 +41,7 @@ from neurodecode.core.hdf5 import (
     write_artifact,
     write_json,
 )
+from neurodecode.core.looks import Looks
 from neurodecode.core.seals import (
     AGAIN,
     HEAD_BYTES,
@@ -193,16 +195,13 @@ class Store:
         """Remove the pieces of a step that is finished."""
         shutil.rmtree(self.locate(stage, key).with_suffix(".blocks"), ignore_errors=True)
 
-    def note_look(self, test_set: str, key: str) -> None:
-        """Remember that a test set was scored; it stays when the result is removed."""
-        folder = self.folder / "looks" / test_set
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / key).touch()
+    def load_looks(self) -> Looks:
+        """Return how often test sets were scored, here and in the caches behind."""
+        return Looks((self.folder, *self.behind))
 
     def count_looks(self, test_set: str) -> int:
-        """Return how many recipes were ever scored on a test set, here or in the caches behind."""
-        folders = [root / "looks" / test_set for root in (self.folder, *self.behind)]
-        return len({path.name for f in folders if f.is_dir() for path in f.iterdir()})
+        """Return how many recipes were ever scored on a test set; removed results count, too."""
+        return self.load_looks().count(test_set)
 
     def remove(self, card: Mapping[str, Any]) -> None:
         """Remove a result; one of a cache behind, or of a read-only one, is only passed over."""

@@ -28,6 +28,8 @@ from neurodecode.core.graph import CONTEXT_INPUT, check_artifact
 from neurodecode.core.leakage import add_notices, check_scores, is_checked
 from neurodecode.core.lease import holding
 from neurodecode.core.lineage import Lineage
+from neurodecode.core.lint import find_in_result
+from neurodecode.core.looks import describe_look, write_look
 from neurodecode.core.progress import report_wait, track
 from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
 from neurodecode.core.store import Store, read_outputs_of
@@ -193,6 +195,7 @@ def _execute_all(
         made_elsewhere = store.read_card(task.address, task.key)
         if made_elsewhere is not None:  # while this process was stopped and its lease taken over
             return made_elsewhere
+        is_control = "@" in task.step
         card = {
             **task.recipe,
             **task.about,
@@ -204,8 +207,10 @@ def _execute_all(
             "started": started,
             "seconds": time.perf_counter() - clock,
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "lint": {} if is_control else find_in_result(stage, inputs, traced),
         }
-        _note_looks(store, task, traced)  # before: no score can be there without its look
+        if stage.scores and not is_control:  # before: no score can be there without its look
+            _note_looks(store, card, inputs, traced)
         card = store.write(task.address, task.key, traced, card)
         store.drop_blocks(task.address, task.key)
         return card
@@ -321,9 +326,12 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
-def _note_looks(store: Store, task: Task, outputs: Mapping[str, Artifact]) -> None:
-    if "@" in task.step:  # a control is no look
-        return
-    for artifact in outputs.values():
-        if isinstance(artifact, Scores) and artifact.test_set:
-            store.note_look(artifact.test_set, task.key)
+def _note_looks(
+    store: Store,
+    card: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, Artifact],
+) -> None:
+    for scores in outputs.values():
+        if isinstance(scores, Scores) and scores.test_set:
+            write_look(store.folder, scores.test_set, *describe_look(card, inputs, scores))

@@ -485,6 +485,11 @@ def test_of_two_splits_none_says_whose_training_rows_were_seen():
     predictions = decode(responses, extract(stimuli), splits["01"])
     with pytest.raises(LeakageError, match="'mixed'"):
         score(draw(predictions, model))
+    both = {"ours": splits["01"], "by_run": make_split(responses, "run")}  # trains on all stimuli
+    model = derive({"stimuli": stimuli, "split": both}, Model(stage="x", n_folds=3),
+                   stimuli="training")  # fmt: skip
+    with pytest.raises(LeakageError, match="'mixed'"):
+        score(draw(predictions, model))
 
 
 def test_a_split_of_another_table_counts_no_rows():
