@@ -25,7 +25,10 @@ def small(tmp_path):
 
 def run(code: str, path) -> tuple[subprocess.Popen, str]:
     process = start_bounded(BOUND + code, str(path))
-    _, trace = process.communicate(timeout=60)
+    try:
+        _, trace = process.communicate(timeout=60)
+    finally:
+        process.kill()
     return process, trace.decode()
 
 
