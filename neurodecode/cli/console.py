@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from neurodecode.core.visible import escape
+
 if TYPE_CHECKING:
     from neurodecode.core.runner import News
 
@@ -16,13 +18,18 @@ LINE_EVERY_S = 10.0
 
 
 def say(text: str = "") -> None:
-    """Print a line."""
-    print(text, flush=True)
+    """Print a line, or several."""
+    print(_make_visible(text), flush=True)
 
 
 def say_error(text: str) -> None:
     """Print a line for the user to act on."""
-    print(f"neurodecode: {text}", file=sys.stderr, flush=True)
+    print(f"neurodecode: {_make_visible(text)}", file=sys.stderr, flush=True)
+
+
+def _make_visible(text: str) -> str:
+    """Escape what a terminal would obey; names may come from a file or folder of anyone's."""
+    return "\n".join(escape(line) for line in text.split("\n"))
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from neurodecode.core.visible import escape, shorten
+
 
 class NeurodecodeError(Exception):
     """Anything this package raises on purpose."""
@@ -30,11 +32,11 @@ class PipelineError(UserError):
     Parameters
     ----------
     problems : sequence of str
-        One sentence or two per mistake, each with its place in the file.
+        One sentence or two per mistake, each with its place in the file; kept as one line each.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = list(problems)
+        self.problems = [shorten(escape(shorten(p, 10_000))) for p in problems]
         super().__init__("\n".join(self.problems))
 
     def __reduce__(self) -> tuple[type[PipelineError], tuple[list[str]]]:

@@ -62,7 +62,7 @@ def test_a_quoted_value_stays_text_when_filled_in():
         ("a: !!int 3\nb: !x 3", "f:2: the tag !x"),
         ("a: &n 1\nb: *n", "f:1: anchors"),
         ("? [a]\n: 1", "a key must be a word"),
-        ("a: 1\n---\nb: 2", "not valid YAML"),
+        ("a: 1\n---\nb: 2", "f:2: a second document starts here"),
         ("a: [1\nb: 2", "not valid YAML"),
         ("\t- a", "not valid YAML"),
         ("", "empty"),
