@@ -60,30 +60,33 @@ def _read_values(draft: Draft, name: str, raw: Node) -> list[Node]:
         draft.complain(raw.line, f"each: '{name}' stands both in zip and outside. Keep one.")
     if not isinstance(node.value, list) or not node.value:
         draft.complain(
-            node.line, f"each: '{show(name)}' needs a list of values, such as {show(name)}: "
-            '["01", "02"].'
+            node.line, f"each: '{show(name)}' needs a list of values. Write {show(name)}: "
+            '["01", "02"], say.'
         )  # fmt: skip
+        draft.unread.add(name)
         return []
     if any(not isinstance(v.value, str) for v in node.value):
         draft.complain(
             node.line, f"each: the values of '{show(name)}' must be plain words or numbers, not "
-            "lists or mappings."
+            "lists or mappings. Write them in one list."
         )  # fmt: skip
+        draft.unread.add(name)
         return []
     for unknown, line in find_variables(node).items():
         draft.complain(
-            line, f"each: '{name}': ${{{unknown}}} is not in params. Values may use params only."
+            line,
+            f"each: '{name}': ${{{unknown}}} is not in params. Name a parameter, or write it out.",
         )
     for value in node.value:
         if not value.value.strip() or len(value.value) > LONGEST_VALUE:
             draft.complain(
                 node.line, f"each: '{name}' has the value '{show(value.value)}'. Allowed: 1 to "
-                f"{LONGEST_VALUE} characters, since branches are named by their values."
+                f"{LONGEST_VALUE} characters, since branches are named by their values. Choose another."
             )  # fmt: skip
         elif not value.value.isprintable():
             draft.complain(
                 node.line, f"each: '{name}' has the value '{show(value.value)}'. Allowed: "
-                "characters that can be seen, on one line."
+                "characters that can be seen, on one line. Choose another."
             )  # fmt: skip
     draft.axes[name] = list(dict.fromkeys(v.value for v in node.value))
     return node.value

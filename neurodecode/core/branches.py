@@ -17,7 +17,7 @@ from neurodecode.core.visible import show
 from neurodecode.core.yaml_tree import VARIABLE, Node, Place, find_variables, measure, substitute
 
 MAX_INSTANCES = 50_000
-MAX_LINKS = 500_000
+MAX_LINKS = 100_000
 MAX_FILLED = 20_000_000  # characters of all branches together
 
 
@@ -25,14 +25,15 @@ def check_variables(draft: Draft) -> None:
     """Note every variable that is named but neither in params nor in each."""
     for spec in draft.steps.values():
         for name, line in spec.variables().items():
-            if name not in draft.axes:
+            known = [*draft.params, *draft.axes]
+            if name not in known and name not in draft.unread:
                 draft.complain(
                     line,
                     f"{spec.name}: ${{{show(name)}}} is neither in params nor in each."
-                    f"{name_nearest(name, draft.axes)} Variables: {list_names(draft.axes)}.",
+                    f"{name_nearest(name, known)} Known: {list_names(known)}.",
                 )
         for name in spec.gather:
-            if name not in draft.axes:
+            if name not in draft.axes and name not in draft.unread:
                 draft.complain(
                     spec.line,
                     f"{spec.name}: gather: no variable '{show(name)}'."
@@ -41,18 +42,30 @@ def check_variables(draft: Draft) -> None:
                 )
 
 
-def sort_steps(draft: Draft) -> list[str]:
-    """Return the steps, each after what it needs; note unknown inputs and circles."""
-    needs: dict[str, set[str]] = {}
+def check_inputs(draft: Draft) -> None:
+    """Note every input that names a step that is not there."""
     for spec in draft.steps.values():
-        needs[spec.name] = set()
         for key, node in spec.inputs.items():
             for reference, line in list_references(node):
-                steps = _list_steps(draft, spec, reference)
-                needs[spec.name] |= {step for step in steps if step in draft.steps}
-                for step in steps:
-                    if step not in draft.steps and step not in draft.broken:
-                        _complain_unknown(draft, spec, key, step, line)
+                for step in _list_steps(draft, spec, reference):
+                    if step in draft.steps or step in draft.broken:
+                        continue
+                    if draft.awaits_controls and ("@" in step or step.startswith("controls")):
+                        continue
+                    draft.complain(
+                        line,
+                        f"{spec.name}: {key}: Unknown input step '{show(step)}'."
+                        f"{name_nearest(step, draft.steps)} Known: {list_names(draft.steps)}.",
+                    )
+
+
+def sort_steps(draft: Draft) -> list[str]:
+    """Return the steps, each after what it needs; note circles."""
+    needs: dict[str, set[str]] = {}
+    for spec in draft.steps.values():
+        references = [r for node in spec.inputs.values() for r, _ in list_references(node)]
+        steps = [step for r in references for step in _list_steps(draft, spec, r)]
+        needs[spec.name] = {step for step in steps if step in draft.steps}
     order: list[str] = []
     done: set[str] = set()
     while needs:
@@ -84,14 +97,6 @@ def _list_steps(draft: Draft, spec: StepSpec, reference: str) -> list[str]:
     return list(dict.fromkeys(node.value.split(".")[0] for node in filled))
 
 
-def _complain_unknown(draft: Draft, spec: StepSpec, key: str, step: str, line: Place) -> None:
-    draft.complain(
-        line,
-        f"{spec.name}: {key}: Unknown input step '{show(step)}'."
-        f"{name_nearest(step, draft.steps)} Known: {list_names(draft.steps)}.",
-    )
-
-
 def _find_circle(needs: Mapping[str, set[str]]) -> list[str]:
     """Return one circle among steps each of which needs another of them."""
     path = [min(needs)]
@@ -121,10 +126,15 @@ class _Expansion:
     instances: dict[tuple[str, Branch], Instance] = field(default_factory=dict)
     depends: dict[str, set[str]] = field(default_factory=dict)
     branches: dict[str, list[Branch]] = field(default_factory=dict)
+    used: dict[str, list[str]] = field(default_factory=dict)  # variables in a step's settings
     stages: dict[tuple[str, Branch], Stage | None] = field(default_factory=dict)
     sorted: dict[tuple[str, tuple[str, ...]], dict[Branch, list[Branch]]] = field(
         default_factory=dict
     )
+    references: dict[tuple[str, str], list[tuple[str | None, str, Place]]] = field(
+        default_factory=dict
+    )
+    outputs: dict[tuple[str, str, str], str | None] = field(default_factory=dict)
     n_made: int = 0
     n_links: int = 0
     n_filled: int = 0
@@ -179,7 +189,7 @@ class _Expansion:
         inputs: dict[str, Any] = {}
         for key, node in spec.inputs.items():
             found: list[tuple[str | None, Ref]] = []
-            for label, reference, line in _label_references(substitute(node, row)):
+            for label, reference, line in self._read_references(spec, key, node, row):
                 found += self._find(spec, key, label, reference, line, branch, row)
             inputs[key] = self._shape(spec, key, found)
         if stage is None:
@@ -193,10 +203,23 @@ class _Expansion:
             spec.name, branch, spec.address, stage, inputs, spec.allow_missing, line=line, **reasons
         )
 
+    def _read_references(
+        self, spec: StepSpec, key: str, node: Node, row: Mapping[str, Node]
+    ) -> list[tuple[str | None, str, Place]]:
+        """Return what an input names, with labels; read once where no variable is in it."""
+        if (spec.name, key) in self.references:
+            return self.references[spec.name, key]
+        found = list(_label_references(substitute(node, row)))
+        if not find_variables(node):
+            self.references[spec.name, key] = found
+        return found
+
     def _make_stage(self, spec: StepSpec, row: Mapping[str, Node]) -> Stage | None:
         """Return the stage of a branch; branches whose settings are the same share it."""
-        used = {n for node in spec.settings.values() for n in find_variables(node) if n in row}
-        key = (spec.name, tuple((name, row[name].value) for name in sorted(used)))
+        if spec.name not in self.used:
+            names = {n for node in spec.settings.values() for n in find_variables(node)}
+            self.used[spec.name] = sorted(names & set(self.draft.axes))
+        key = (spec.name, tuple((name, row[name].value) for name in self.used[spec.name]))
         if key not in self.stages:
             self.stages[key] = make_stage(self.draft, spec, row)
         return self.stages[key]
@@ -217,7 +240,11 @@ class _Expansion:
         if step not in draft.steps or "${" in reference:  # complained of already
             return []
         kind = read_inputs(spec.stage)[key]
-        chosen = _choose_output(draft, spec, key, draft.steps[step], output, kind, line)
+        if (spec.name, key, reference) not in self.outputs:
+            self.outputs[spec.name, key, reference] = _choose_output(
+                draft, spec, key, draft.steps[step], output, kind, line
+            )
+        chosen = self.outputs[spec.name, key, reference]
         if chosen is None or step not in self.branches:
             return []
         gathered = [v for v in draft.axes if v in self.depends[step] and v in spec.gather]
@@ -285,8 +312,8 @@ class _Expansion:
             draft.complain(
                 spec.line,
                 f"{spec.name}: {key} takes one {kind.words}, but is given {len(refs)} branches. "
-                f"{spec.address} cannot gather this input; gather with a step that takes many "
-                "(alignment.stack), or name the variable here.",
+                "Gather them with a step that takes many (alignment.stack, plotting.report), or "
+                "name the variable here, too.",
             )
         return refs[0] if refs else None
 

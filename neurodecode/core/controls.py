@@ -30,7 +30,7 @@ from neurodecode.core.checks import list_names, name_nearest
 from neurodecode.core.draft import Draft, StepSpec, list_references
 from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
 from neurodecode.core.visible import show
-from neurodecode.core.yaml_tree import Node, Place, to_plain
+from neurodecode.core.yaml_tree import Node, Place, describe, to_plain
 
 KINDS = ("shuffled_brain", "prior_only", "mean_embedding", "true_features", "nearest_training")
 SHUFFLE = "shuffle"
@@ -54,7 +54,9 @@ def add_controls(draft: Draft, node: Node) -> None:
     kinds = _read_kinds(draft, node)
     n_shuffles = _read_n_shuffles(draft, node)
     if SHUFFLE in draft.axes and "shuffled_brain" in kinds:
-        draft.complain(node.line, f"controls: each has a variable '{SHUFFLE}'; name it otherwise.")
+        draft.complain(
+            node.line, f"controls: each has a variable '{SHUFFLE}', which controls add. Rename it."
+        )
     names = {t: "controls" if len(targets) == 1 else f"controls_{t}" for t in targets}
     for name in names.values():
         if name in draft.steps:
@@ -64,6 +66,7 @@ def add_controls(draft: Draft, node: Node) -> None:
             )
     if draft.problems:
         return
+    draft.awaits_controls = False
     settings = {k: node.value[k] for k in ("block_rows",) if k in node.value}
     if "shuffled_brain" in kinds:
         values = [str(i) for i in range(n_shuffles)]
@@ -79,7 +82,7 @@ def _read_targets(draft: Draft, node: Node) -> list[str]:
     if not named:
         draft.complain(
             of.line or node.line,
-            "controls: of: name the step whose scores are to be controlled: of: scores.",
+            "controls: of: name the step whose scores are to be controlled. Write of: scores, say.",
         )
     for target, line in named:
         if target not in draft.steps and target not in draft.broken:
@@ -119,7 +122,7 @@ def _read_n_shuffles(draft: Draft, node: Node) -> int:
         draft.complain(
             given.line,
             f"controls: n_shuffles: give a whole number of 1 or more, and at most {MAX_BRANCHES}; "
-            f"got '{show(to_plain(given))}'.",
+            f"got {describe(given)}.",
         )
         return 1
     return number

@@ -56,6 +56,10 @@ class Draft:
     problems : list of str
     broken : set of str
         Steps that could not be read.
+    unread : set of str
+        Variables of ``each`` that could not be read.
+    awaits_controls : bool
+        Steps that ``controls:`` adds are not there yet, or could not be added.
     """
 
     name: str
@@ -71,6 +75,8 @@ class Draft:
     steps: dict[str, StepSpec] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
+    awaits_controls: bool = False
 
     def complain(self, place: Place, text: str) -> None:
         """Note a mistake, once; beyond reason, stop at those that were found.

@@ -311,6 +311,8 @@ def make_recipe(
             raise UserError(
                 f"{address}: the raw file {path} is absent. Put it there, or correct its path."
             )
+        if not (path.is_file() or path.is_dir()):  # a device or pipe may have no end
+            raise UserError(f"{address}: {path} is neither a file nor a folder. Correct its path.")
         sources[str(path)] = digest_source(path, memory)
     files, distributions = code
     return {

@@ -64,8 +64,8 @@ def locate_class(address: str, folders: Sequence[Path]) -> Path:
             f"the class: {module_name}.module:{class_name}."
         )
     path = Path(spec.origin)
-    names = _list_classes(address, path)
-    if class_name not in names:
+    names, imported = _list_classes(address, path)
+    if class_name not in (*names, *imported):
         raise UserError(
             f"stage '{address}': {module_name} has no stage class '{class_name}'."
             f"{name_nearest(class_name, names)} It has: {list_names(names)}."
@@ -88,8 +88,8 @@ def _find_spec(module_name: str) -> ModuleSpec | None:
     return spec
 
 
-def _list_classes(address: str, path: Path) -> list[str]:
-    """Return the names that a file binds to classes or imports."""
+def _list_classes(address: str, path: Path) -> tuple[list[str], list[str]]:
+    """Return the names of a file's classes, and those that it imports from elsewhere."""
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -103,9 +103,10 @@ def _list_classes(address: str, path: Path) -> list[str]:
             f"stage '{address}': {path} cannot be read: {error.strerror}. Check that you may."
         ) from error
     names: list[str] = []
+    imported: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
             names.append(node.name)
         elif isinstance(node, ast.ImportFrom):
-            names += [alias.asname or alias.name for alias in node.names]
-    return names
+            imported += [alias.asname or alias.name for alias in node.names]
+    return names, imported

@@ -69,7 +69,7 @@ def _put(root: Node, path: Sequence[str], value: Node, place: str) -> None:
         known = [*steps, *params, *ROOTS]
         raise PipelineError(
             [f"{place}: nothing is called '{show(path[0])}'.{name_nearest(path[0], known)} "
-             f"Steps: {list_names(steps)}. Params: {list_names(params)}."]
+             f"Steps: {list_names(steps)}; params: {list_names(params)}."]
         )  # fmt: skip
     for key in keys[:-1]:
         if key not in _mapping(holder):

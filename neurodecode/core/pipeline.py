@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from neurodecode.core.axes import read_each
-from neurodecode.core.branches import check_variables, expand, sort_steps
+from neurodecode.core.branches import check_inputs, check_variables, expand, sort_steps
 from neurodecode.core.checks import list_names, name_nearest
 from neurodecode.core.controls import add_controls
 from neurodecode.core.draft import ROOT_KEYS, Draft
@@ -28,12 +28,12 @@ from neurodecode.core.yaml_tree import (
     MAX_CHARACTERS,
     VARIABLE,
     Node,
+    describe,
     find_variables,
     measure,
     parse_yaml,
     resolve_scalar,
     substitute,
-    to_plain,
 )
 
 MAX_STEPS = 500
@@ -111,9 +111,12 @@ def build_graph(
         )  # fmt: skip
     apply_overrides(root, overrides)
     draft = _read_draft(root, path, branches or {})
-    if "controls" in root.value:
-        add_controls(draft, substitute(root.value["controls"], draft.params))
     check_variables(draft)
+    draft.awaits_controls = "controls" in root.value
+    check_inputs(draft)
+    if draft.awaits_controls:
+        add_controls(draft, substitute(root.value["controls"], draft.params))
+        check_inputs(draft)
     order = sort_steps(draft)
     graph = expand(draft, order)  # checks settings and wiring, whatever else was found
     if draft.problems:
@@ -143,7 +146,7 @@ def _read_draft(root: Node, path: Path, branches: Mapping[str, Sequence[str]]) -
     _check_params(draft, root)
     read_each(draft, _read_mapping(draft, root, "each"), branches)
     _read_steps(draft, root)
-    used = {n for key in ("steps", "each", "controls") for n in find_variables(
+    used = {n for key in ("steps", "each", "controls", "params") for n in find_variables(
         root.value.get(key, Node("")))}  # fmt: skip
     for name in (p for p in draft.params if p not in used):
         draft.complain(
@@ -168,8 +171,7 @@ def _read_seed(draft: Draft, node: Node | None) -> None:
     else:
         draft.complain(
             node.line,
-            "seed: give a whole number of 0 or more, of 18 digits or fewer; got "
-            f"'{show(to_plain(node))}'.",
+            f"seed: give a whole number of 0 or more, of 18 digits or fewer; got {describe(node)}.",
         )
 
 
@@ -186,9 +188,10 @@ def _read_mapping(draft: Draft, root: Node, key: str) -> dict[str, Node]:
         for word, line in ((name, node.key_lines.get(name, value.line)),
                            *((n, value.line) for n in (value.value if inner else ()))):  # fmt: skip
             if not _NAME.fullmatch(word):
+                seen = word.encode("ascii", "backslashreplace").decode()  # letters that look alike
                 draft.complain(
                     line,
-                    f"{key}: '{show(word)}' is no name. Use letters of the English alphabet, "
+                    f"{key}: '{show(seen)}' is no name. Use letters of the English alphabet, "
                     f"digits and _, a letter first, {LONGEST_NAME} in all.",
                 )
                 draft.broken.add(word)

@@ -12,6 +12,7 @@ from neurodecode.core.fingerprint import Memory, digest_code, make_key, make_rec
 from neurodecode.core.graph import CONTEXT_INPUT, Branch, Graph, Instance, Ref
 from neurodecode.core.stage import Stage, read_inputs
 from neurodecode.core.store import Store
+from neurodecode.core.visible import show
 
 State = Literal["fresh", "stale", "missing", "waiting", "blocked"]
 Cards = Mapping[tuple[str, Branch], Mapping[str, Any]]
@@ -83,6 +84,12 @@ class Planner:
             recipe = self.make_recipe(instance, cards)
         except UserError as error:
             return StepPlan(instance, "blocked", None, (str(error),))
+        except Exception as error:  # sources() and weights() of a stage may raise what they like
+            told = f"{type(error).__name__}: {show(error)}"
+            reason = (
+                f"{instance.address}: what it reads cannot be told: {told}. Check its settings."
+            )
+            return StepPlan(instance, "blocked", None, (reason,))
         key = make_key(recipe)
         card = self.store.read_card(recipe["stage"], key)
         if card is not None:

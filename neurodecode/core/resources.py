@@ -53,10 +53,9 @@ def find_pipeline(name: str) -> Path:
         return known[name]
     if name and path.is_dir():
         inside = [file.name for file in sorted(path.glob("*.yaml"))]
-        raise UserError(
-            f"no pipeline '{show(name)}': it is a folder. Name a file in it: {list_names(inside)}."
-        )
+        held = f"Name a file in it: {list_names(inside)}." if inside else "Name a pipeline file."
+        raise UserError(f"no pipeline '{show(name)}': it is a folder. {held}")
     raise UserError(
         f"no pipeline '{show(name)}': neither a file nor a pipeline that comes with neurodecode."
-        f"{name_nearest(name, known)} Known: {list_names(known)}."
+        f"{name_nearest(name, known)} Check the path, or name one of: {list_names(known)}."
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from neurodecode.core.checks import list_names, name_nearest
 from neurodecode.core.draft import Draft, StepSpec
-from neurodecode.core.stage import Stage
+from neurodecode.core.stage import Execution, Stage
 from neurodecode.core.visible import show
-from neurodecode.core.yaml_tree import Node, find_variables, substitute, to_plain
+from neurodecode.core.yaml_tree import Node, describe, find_variables, substitute, to_plain
 
 
 def make_stage(draft: Draft, spec: StepSpec, values: Mapping[str, Node]) -> Stage | None:
@@ -81,6 +83,51 @@ def _complain(draft: Draft, spec: StepSpec, given: Mapping[str, Node], problem: 
             f"write {name}: value.",
         )
     else:
-        draft.complain(
-            line, f"{spec.name}: {name}: got {show(repr(problem.get('input')))}. {what}."
-        )
+        whole = len(place) == 1 and place[0] in given
+        got = describe(given[place[0]]) if whole else show(repr(problem.get("input")))
+        allowed = _word_allowed(problem, what)
+        if problem["type"] == "extra_forbidden" and place[0] == "execution":
+            known = list(Execution.model_fields)
+            allowed = f"Allowed: {list_names(known)}.{name_nearest(place[-1], known)}"
+        mend = "" if allowed.endswith("?") else f" {_word_mend(spec, place[0])}"
+        draft.complain(line, f"{spec.name}: {name}: got {got}. {allowed}{mend}")
+
+
+def _word_mend(spec: StepSpec, name: str) -> str:
+    field = spec.stage.model_fields.get(name)
+    if field is None or field.is_required():
+        return "Correct it."
+    default = field.get_default()
+    if default is None or not isinstance(default, bool | int | float | str):
+        return "Correct it, or leave it out."
+    shown = str(default).lower() if isinstance(default, bool) else show(default)
+    return f"Leave it out for the default, {shown or 'empty'}."
+
+
+def _word_allowed(problem: Any, what: str) -> str:
+    """Return what a setting may be, in the words of someone who writes the file."""
+    limits = problem.get("ctx", {})
+    kind = problem["type"]
+    words = {
+        "int_parsing": "a whole number", "int_type": "a whole number",
+        "int_from_float": "a whole number", "int_parsing_size": "a whole number of fewer digits",
+        "float_parsing": "a number", "float_type": "a number", "finite_number": "a finite number",
+        "bool_parsing": "true or false", "bool_type": "true or false", "string_type": "text",
+        "tuple_type": "a list in brackets, [a, b]", "list_type": "a list in brackets, [a, b]",
+        "dict_type": "a mapping, {name: value}", "model_type": "a mapping, {name: value}",
+        "path_type": "the path of a file", "extra_forbidden": "the names that it knows",
+        "string_pattern_mismatch": f"text that matches {limits.get('pattern')}",
+        "too_short": f"{limits.get('min_length')} values or more",
+        "too_long": f"{limits.get('max_length')} values at most",
+        "greater_than": f"more than {limits.get('gt')}",
+        "less_than": f"less than {limits.get('lt')}",
+        "greater_than_equal": f"{limits.get('ge')} or more",
+        "less_than_equal": f"{limits.get('le')} or less",
+        "literal_error": str(limits.get("expected")),
+    }.get(kind)  # fmt: skip
+    if words is None:
+        return f"{what}."
+    if kind == "literal_error" and isinstance(problem.get("input"), str):
+        nearest = name_nearest(problem["input"], re.findall(r"'([^']*)'", words))
+        words += f".{nearest}" if nearest else ""
+    return f"Allowed: {words}" + ("" if words.endswith("?") else ".")

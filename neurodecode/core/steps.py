@@ -10,7 +10,7 @@ from neurodecode.core.errors import UserError
 from neurodecode.core.graph import CONTEXT_INPUT
 from neurodecode.core.stage import InputSpec, find_stage, read_inputs, read_outputs
 from neurodecode.core.visible import show
-from neurodecode.core.yaml_tree import Node, to_plain
+from neurodecode.core.yaml_tree import Node, describe, to_plain
 
 STEP_KEYS = ("stage", "gather", "allow_missing", "allow_transductive", "allow_leakage")
 _REFERENCE = re.compile(r"[\w@${}]+(\.[\w${}]+)?")
@@ -20,7 +20,7 @@ def read_step(draft: Draft, name: str, node: Node) -> None:
     """Note a step in a draft, with all that is wrong about it."""
     if not isinstance(node.value, dict) or "stage" not in node.value:
         draft.complain(
-            node.line, f"{name}: needs a 'stage:', such as {name}: {{stage: datasets.digits}}."
+            node.line, f"{name}: needs a 'stage:'. Write {name}: {{stage: datasets.digits}}, say."
         )
         draft.broken.add(name)
         return
@@ -31,7 +31,7 @@ def read_step(draft: Draft, name: str, node: Node) -> None:
         draft.broken.add(name)
         return
     wanted = {k: kind for k, kind in read_inputs(spec.stage).items() if k != CONTEXT_INPUT}
-    told: set[str] = set()
+    told: set[str] = set()  # inputs that are wrong rather than missing
     for key, value in keys.items():
         line = node.key_lines.get(key, value.line)
         if key == "gather":
@@ -39,7 +39,7 @@ def read_step(draft: Draft, name: str, node: Node) -> None:
         elif key == "allow_missing":
             if to_plain(value, typed=True) not in (True, False):
                 draft.complain(
-                    line, f"{name}: allow_missing: got '{show(to_plain(value))}'. Allowed: true, "
+                    line, f"{name}: allow_missing: got {describe(value)}. Allowed: true, "
                     "false."
                 )  # fmt: skip
             spec.allow_missing = to_plain(value, typed=True) is True
@@ -47,9 +47,10 @@ def read_step(draft: Draft, name: str, node: Node) -> None:
             reason = to_plain(value)
             if not isinstance(reason, str) or len(reason.split()) < 2:
                 draft.complain(
-                    line, f"{name}: {key} needs the reason, in words: {key}: \"why it is right "
-                    'here". It is printed in the report.'
-                )  # fmt: skip
+                    line,
+                    f"{name}: {key} needs the reason, in words, for the report to print. Write "
+                    f'{key}: "why it is right here".',
+                )
             setattr(spec, key, value)
         elif key in wanted:
             if _check_input(draft, name, key, wanted[key], value):
@@ -59,11 +60,12 @@ def read_step(draft: Draft, name: str, node: Node) -> None:
         elif key in spec.stage.model_fields:
             spec.settings[key] = value
         else:
-            known = [*wanted, *spec.stage.model_fields, *STEP_KEYS]
+            near = name_nearest(key, [*wanted, *spec.stage.model_fields, *STEP_KEYS])
+            told |= {input_name for input_name in wanted if f"'{input_name}'" in near}
             draft.complain(
                 line,
-                f"{name}: Unknown key '{show(key)}' for {address}.{name_nearest(key, known)} "
-                f"Inputs: {list_names(wanted)}. Settings: {list_names(spec.stage.model_fields)}.",
+                f"{name}: Unknown key '{show(key)}' for {address}.{near} "
+                f"Inputs: {list_names(wanted)}; settings: {list_names(spec.stage.model_fields)}.",
             )
     for key, kind in wanted.items():
         if not kind.optional and key not in spec.inputs and key not in told:
@@ -92,7 +94,12 @@ def _find_stage(draft: Draft, name: str, address: object, node: Node) -> StepSpe
         read_inputs(stage)
         read_outputs(stage)
     except Exception as error:  # whatever the annotations of a stage of one's own may hold
-        told = str(error) if isinstance(error, TypeError) else f"{type(error).__name__}: {error}."
+        told = str(error)
+        if not isinstance(error, TypeError):
+            told = (
+                f"its run cannot be read: {type(error).__name__}: {show(error)}. Import what it is "
+                "annotated with."
+            )
         draft.complain(line, f"{name}: stage '{address}': {told}")
         return None
     return StepSpec(name, node.line, address, stage, {}, {})

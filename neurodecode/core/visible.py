@@ -45,4 +45,5 @@ def shorten(text: str, most: int = MOST_IN_MESSAGE) -> str:
 
 def show(value: Any) -> str:
     """Return a value as a message shows it: escaped, and no longer than a line."""
-    return shorten(escape(shorten(str(value), 4 * MOST_IN_QUOTES)), MOST_IN_QUOTES)
+    escaped = escape(shorten(str(value), MOST_IN_QUOTES))
+    return escaped if len(escaped) <= 3 * MOST_IN_QUOTES else f"{escaped[: 3 * MOST_IN_QUOTES]}…"

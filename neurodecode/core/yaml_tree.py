@@ -242,6 +242,7 @@ class _Reader:
         start = getattr(error, "context_mark", None)
         opened = self.where(start.line + 1) if start is not None else ""
         problem = problem.replace(_OPEN, "{").replace(_CLOSE, "}")
+        problem = re.sub(r"\('(<.*>)',\)", r"'\1'", problem)
         return f"{self.where(mark.line + 1)}: not valid YAML: {show(problem)}. " + _advise(
             problem, str(getattr(error, "context", "") or ""), opened
         )
@@ -259,8 +260,12 @@ def _advise(problem: str, context: str, opened: str) -> str:
         )
     if "mapping values" in problem:
         return "Put text that holds ': ' in quotes, and give each key a line of its own."
-    if "block" in context or "expected <document start>" in problem:
-        return f"Align the keys that belong together{f' (from {opened} on)' if opened else ''}."
+    if "block" in context or "document start" in problem:
+        since = f" (from {opened} on)" if opened else ""
+        return (
+            f"Close brackets and quotes that were left open before it{since}, and align the keys "
+            "that belong together."
+        )
     if "simple key" in context:
         return "Put ': ' after the key, and text of several lines in quotes."
     return "Check the indentation, brackets and quotes there."
@@ -282,6 +287,14 @@ def to_plain(node: Node, typed: bool = False) -> Any:
     if node.is_null:
         return None
     return resolve_scalar(node.value) if typed and node.plain else node.value
+
+
+def describe(node: Node) -> str:
+    """Return what a message says was found: a scalar as it was written, or what kind it is."""
+    if isinstance(node.value, dict | list):
+        kind = "mapping" if isinstance(node.value, dict) else "list"
+        return f"a {kind}" if node.value else f"an empty {kind}"
+    return "nothing" if node.value == "" and node.plain else f"'{show(node.value)}'"
 
 
 def resolve_scalar(text: str) -> Any:
@@ -322,7 +335,10 @@ def measure(node: Node, lengths: Mapping[str, int] | None = None) -> int:
 
 
 def substitute(node: Node, values: Mapping[str, Node]) -> Node:
-    """Return a tree with every ``${name}`` replaced; unknown names are left as they are."""
+    """Return a tree with every ``${name}`` replaced.
+
+    Unknown names are left as they are, and so are lists and mappings inside text.
+    """
     if isinstance(node.value, dict):
         return Node(
             {key: substitute(item, values) for key, item in node.value.items()},
@@ -335,7 +351,7 @@ def substitute(node: Node, values: Mapping[str, Node]) -> Node:
         found = values[whole[1]]
         return Node(found.value, node.line, found.plain, found.key_lines)
     text = VARIABLE.sub(
-        lambda m: str(values[m[1]].value) if m[1] in values else m[0],
+        lambda m: v.value if (v := values.get(m[1])) and isinstance(v.value, str) else m[0],
         node.value,
     )
     return Node(text, node.line, node.plain)
