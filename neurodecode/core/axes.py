@@ -81,7 +81,7 @@ def _read_values(draft: Draft, name: str, raw: Node) -> list[Node]:
         if not value.value.strip() or len(value.value) > LONGEST_VALUE:
             draft.complain(
                 node.line, f"each: '{name}' has the value '{show(value.value)}'. Allowed: 1 to "
-                f"{LONGEST_VALUE} characters, since branches are named by their values. Choose another."
+                f"{LONGEST_VALUE} characters, since branches are named so. Choose another."
             )  # fmt: skip
         elif not value.value.isprintable():
             draft.complain(

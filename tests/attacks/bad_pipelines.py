@@ -4,91 +4,17 @@
 """
 
 import os
-from pathlib import Path
 
+from tests.attacks.bad_steps import BRANCHES, STEPS
 from tests.attacks.cases import Case
-
-GOOD = """\
-title: Small
-seed: 0
-params: {size: 6}
-steps:
-  digits: {stage: datasets.digits, n_items: 24}
-  scan: {stage: datasets.simulated, stimuli: digits, n_vertices: 40, n_repeats: 1, n_runs: 2}
-  split: {stage: evaluation.split, responses: scan, by: stimulus, n_folds: 2}
-  pixels: {stage: features.pixels, stimuli: digits, size_px: "${size}"}
-  decoded: {stage: decoding.ridge, responses: scan, features: pixels, split: split}
-  scores: {stage: evaluation.identification, predictions: decoded, features: pixels}
-"""
-EACH = """\
-each: {subject: ["01", "02"], model: [a, b]}
-steps:
-  digits: {stage: datasets.digits, n_items: 24}
-  scan: {stage: datasets.simulated, stimuli: digits, subject: "${subject}", session: "${model}"}
-  all: {stage: alignment.stack, responses: scan, gather: [subject, model]}
-"""
-DIGITS = "steps:\n  digits: {stage: datasets.digits}\n"
-STAGE = '''"""A stage."""
-
-from typing import ClassVar
-
-from neurodecode.core.artifacts import Features
-from neurodecode.core.stage import Stage
-
-
-class Mine(Stage):
-    """Mine."""
-
-    stage: ClassVar[str] = "NAME:Mine"
-
-    def run(self, features: Features) -> Features:
-        return features
-'''
-MINE = "steps:\n  a: {stage: 'NAME:Mine'}\n"
-
-
-def write(content: str | bytes, files: dict[str, str] | None = None, name: str = "pipe.yaml"):
-    """Return a function that writes a pipeline file, and others beside it."""
-
-    def make(folder: Path) -> Path:
-        for other, text in (files or {}).items():
-            (folder / other).write_text(text, encoding="utf-8")
-        data = content.encode() if isinstance(content, str) else content
-        (folder / name).write_bytes(data)
-        return folder / name
-
-    return make
-
-
-def change(old: str, new: str, text: str = GOOD):
-    """Return a function that writes a good pipeline with one thing changed."""
-    assert text.count(old) == 1, (text.count(old), old)
-    return write(text.replace(old, new))
-
-
-def make_folder(folder: Path) -> Path:
-    """Make a folder where a file is meant."""
-    (folder / "pipe.yaml").mkdir()
-    return folder / "pipe.yaml"
-
-
-def make_nothing(folder: Path) -> Path:
-    """Name a file that is not there."""
-    return folder / "pipe.yaml"
-
-
-def make_locked(folder: Path) -> Path:
-    """Write a file that may not be read."""
-    path = write(GOOD)(folder)
-    path.chmod(0)
-    return path
-
-
-def own(name: str, text: str = STAGE, pipeline: str = MINE):
-    """Return a function that writes a pipeline beside a module of one's own."""
-    files = {f"{name}.py": text.replace("NAME", name)}
-    return write(pipeline.replace("NAME", name), files)
-
+from tests.attacks.mistakes import (
+    GOOD,
+    change,
+    make_folder,
+    make_locked,
+    make_nothing,
+    write,
+)
 
 FILES = [
     Case("no such file", make_nothing, ("no pipeline", "neither a file nor", "name one of: ")),
@@ -97,249 +23,216 @@ FILES = [
     Case("only comments", write("# nothing\n"), ("pipe.yaml:1", "the file is empty")),
     Case("a list", write("- a\n- b\n"), ("pipe.yaml:1", "a mapping of keys", "Give it 'steps:'")),
     Case("no steps", write("title: x\n"), ("pipe.yaml:1", "no steps", "Give at least one")),
-    Case("two documents", write(GOOD + "---\n" + GOOD),
-         ("pipe.yaml:11", "a second document", "its own file")),
-    Case("a binary file", write(b"\x89PNG\r\n\x1a\n\x00\xff"),
-         ("pipe.yaml:1", "0x89 is no text in UTF-8", "Save the file")),
-    Case("a text in Latin-1", write(GOOD.replace("Small", "größer").encode("latin-1")),
-         ("pipe.yaml:1", "0xf6 is no text in UTF-8")),
+    Case(
+        "two documents",
+        write(GOOD + "---\n" + GOOD),
+        ("pipe.yaml:11", "a second document", "its own file"),
+    ),
+    Case(
+        "a binary file",
+        write(b"\x89PNG\r\n\x1a\n\x00\xff"),
+        ("pipe.yaml:1", "0x89 is no text in UTF-8", "Save the file"),
+    ),
+    Case(
+        "a text in Latin-1",
+        write(GOOD.replace("Small", "größer").encode("latin-1")),
+        ("pipe.yaml:1", "0xf6 is no text in UTF-8"),
+    ),
     Case("a NUL", change("Small", "Sm\0ll"), ("pipe.yaml:1", "U+0000", "plain text")),
-    Case("ten megabytes", write("title: " + "x" * 10_000_000),
-         ("pipe.yaml", "larger than a pipeline", "200000 characters")),
+    Case(
+        "ten megabytes",
+        write("title: " + "x" * 10_000_000),
+        ("pipe.yaml", "larger than a pipeline", "200000 characters"),
+    ),
     Case("a tab", change("  scan:", "\tscan:"), ("pipe.yaml:6", "not valid YAML", "spaces")),
-    Case("an open bracket", change("n_items: 24}", "n_items: 24"),
-         ("pipe.yaml:6", "Close the bracket that opens in pipe.yaml:5")),
-    Case("an open quote", change("title: Small", 'title: "Small'),
-         ("not valid YAML", "quotes that were left open before it (from pipe.yaml:1 on)")),
-    Case("an open quote at the end", change("features: pixels}", 'features: "pixels}'),
-         ("not valid YAML", "Close the quote that opens in pipe.yaml:10")),
-    Case("a colon in text", change("Small", "Small: a try"),
-         ("pipe.yaml:1", "mapping values are not allowed here", "in quotes")),
-    Case("keys out of line", change("  scan:", "   scan:"),
-         ("pipe.yaml:6", "not valid YAML", "align the keys")),
-    Case("an anchor", change("digits: {", "digits: &d {"),
-         ("pipe.yaml:5", "anchors and aliases (&d)", "use params")),
-    Case("a merge key", change("n_items: 24}", "<<: {n_items: 24}}"),
-         ("pipe.yaml:5", "merge keys (<<)", "Write the keys out")),
-    Case("a tag that would run code", change("24}", "!!python/object/apply:os.getcwd []}"),
-         ("pipe.yaml:5", "!!python/object/apply:os.getcwd", "plain data", "Remove the tag")),
-    Case("nested without end", write("steps: " + "[" * 5000),
-         ("pipe.yaml:1", "nested deeper than 40 levels", "Close brackets")),
-    Case("a key twice", change("  split:", "  scan: {stage: datasets.digit69}\n  split:"),
-         ("pipe.yaml:7", "'scan' is given twice (first in line 6)", "Keep one")),
-    Case("an unknown key", change("title:", "titel:"),
-         ("pipe.yaml:1", "Unknown key 'titel'", "Did you mean 'title'?")),
-    Case("a terminal escape", change("Small", '"\\e[2J\\e[Hall is well"'),
-         ("pipe.yaml:1", "hidden character U+001B", r"\x1b[2J", "Type it anew")),
-    Case("writing turned round", change("Small", "Sm\u202ell"),
-         ("pipe.yaml:1", "hidden character U+202E")),
+    Case(
+        "an open bracket",
+        change("n_items: 24}", "n_items: 24"),
+        ("pipe.yaml:6", "Close the bracket that opens in pipe.yaml:5"),
+    ),
+    Case(
+        "an open quote",
+        change("title: Small", 'title: "Small'),
+        ("not valid YAML", "quotes that were left open before it (from pipe.yaml:1 on)"),
+    ),
+    Case(
+        "an open quote at the end",
+        change("features: pixels}", 'features: "pixels}'),
+        ("not valid YAML", "Close the quote that opens in pipe.yaml:10"),
+    ),
+    Case(
+        "a colon in text",
+        change("Small", "Small: a try"),
+        ("pipe.yaml:1", "mapping values are not allowed here", "in quotes"),
+    ),
+    Case(
+        "keys out of line",
+        change("  scan:", "   scan:"),
+        ("pipe.yaml:6", "not valid YAML", "align the keys"),
+    ),
+    Case(
+        "an anchor",
+        change("digits: {", "digits: &d {"),
+        ("pipe.yaml:5", "anchors and aliases (&d)", "use params"),
+    ),
+    Case(
+        "a merge key",
+        change("n_items: 24}", "<<: {n_items: 24}}"),
+        ("pipe.yaml:5", "merge keys (<<)", "Write the keys out"),
+    ),
+    Case(
+        "a tag that would run code",
+        change("24}", "!!python/object/apply:os.getcwd []}"),
+        ("pipe.yaml:5", "!!python/object/apply:os.getcwd", "plain data", "Remove the tag"),
+    ),
+    Case(
+        "nested without end",
+        write("steps: " + "[" * 5000),
+        ("pipe.yaml:1", "nested deeper than 40 levels", "Close brackets"),
+    ),
+    Case(
+        "a key twice",
+        change("  split:", "  scan: {stage: datasets.digit69}\n  split:"),
+        ("pipe.yaml:7", "'scan' is given twice (first in line 6)", "Keep one"),
+    ),
+    Case(
+        "an unknown key",
+        change("title:", "titel:"),
+        ("pipe.yaml:1", "Unknown key 'titel'", "Did you mean 'title'?"),
+    ),
+    Case(
+        "a terminal escape",
+        change("Small", '"\\e[2J\\e[Hall is well"'),
+        ("pipe.yaml:1", "hidden character U+001B", r"\x1b[2J", "Type it anew"),
+    ),
+    Case(
+        "writing turned round",
+        change("Small", "Sm\u202ell"),
+        ("pipe.yaml:1", "hidden character U+202E"),
+    ),
     Case("a list for a title", change("Small", "[a, b]"), ("pipe.yaml:1", "title: must be text")),
-    *([Case("a file that may not be read", make_locked, ("pipe.yaml", "cannot be read",
-            "that you may read it"))] if os.geteuid() else []),
-    Case("a file with an escape in its name", write(GOOD, name="a\x1b[2Jb.yaml"),
-         (r"a\x1b[2Jb.yaml", "cannot be shown", "Rename it")),
-]  # fmt: skip
+    *(
+        [
+            Case(
+                "a file that may not be read",
+                make_locked,
+                ("pipe.yaml", "cannot be read", "that you may read it"),
+            )
+        ]
+        if os.geteuid()
+        else []
+    ),
+    Case(
+        "a file with an escape in its name",
+        write(GOOD, name="a\x1b[2Jb.yaml"),
+        (r"a\x1b[2Jb.yaml", "cannot be shown", "Rename it"),
+    ),
+]
 
 VALUES = [
-    Case("a negative seed", change("seed: 0", "seed: -1"), ("pipe.yaml:2", "seed", "0 or more", "'-1'")),
-    Case("a fraction for a seed", change("seed: 0", "seed: 0.5"), ("pipe.yaml:2", "whole number", "'0.5'")),
+    Case(
+        "a negative seed",
+        change("seed: 0", "seed: -1"),
+        ("pipe.yaml:2", "seed", "0 or more", "'-1'"),
+    ),
+    Case(
+        "a fraction for a seed",
+        change("seed: 0", "seed: 0.5"),
+        ("pipe.yaml:2", "whole number", "'0.5'"),
+    ),
     Case("a word for a seed", change("seed: 0", "seed: lucky"), ("pipe.yaml:2", "'lucky'")),
-    Case("a negative seed of a step", change("n_items: 24", "seed: -3"),
-         ("pipe.yaml:5", "digits: seed: got '-3'", "0 or more")),
-    Case("text for a number", change("n_items: 24", "n_items: many"),
-         ("pipe.yaml:5", "digits: n_items: got 'many'", "Allowed: a whole number")),
-    Case("nothing for a number", change("n_vertices: 40", "n_vertices: "),
-         ("pipe.yaml:6", "n_vertices: got nothing", "a whole number", "default, 1000")),
-    Case("a mapping for a number", change("n_items: 24", "n_items: {a: 1}"),
-         ("pipe.yaml:5", "n_items: got a mapping", "a whole number")),
-    Case("out of range", change("by: stimulus, n_folds: 2", "by: stimulus, n_folds: 1"),
-         ("pipe.yaml:7", "split: n_folds: got '1'", "Allowed: 2 or more")),
-    Case("not a number", change("n_runs: 2", "noise_ceiling: nan"),
-         ("pipe.yaml:6", "noise_ceiling: got 'nan'", "Allowed: ")),
-    Case("infinity", change("split: split}", "split: split, alphas: [1, 1e999]}"),
-         ("pipe.yaml:9", "decoded: alphas.1: got", "Allowed: a finite number")),
-    Case("an unknown choice", change("by: stimulus,", "by: stimulus, shuffle: perhaps,"),
-         ("pipe.yaml:7", "shuffle: got 'perhaps'", "Allowed: true or false")),
-    Case("a misspelt choice", change("features: pixels}", "features: pixels, similarity: cosin}"),
-         ("pipe.yaml:10", "similarity: got 'cosin'", "'cosine'", "Did you mean 'cosine'?")),
-    Case("an unknown device key", change("n_items: 24", "execution: {devise: cpu}"),
-         ("pipe.yaml:5", "execution.devise: got 'cpu'", "Did you mean 'device'?")),
-    Case("a setting left out", write("steps:\n  a: {stage: datasets.arrays, name: x, responses: y}\n"),
-         ("pipe.yaml:2", "a: setting 'path' is missing", "write path: value")),
-    Case("a misspelt setting", change("n_items:", "n_itmes:"),
-         ("pipe.yaml:5", "Unknown key 'n_itmes' for datasets.digits", "Did you mean 'n_items'?")),
-    Case("a permission without a reason", change("features: pixels}", "features: pixels, allow_leakage: true}"),
-         ("pipe.yaml:10", "allow_leakage needs the reason, in words")),
-    Case("perhaps a missing branch", change("features: pixels}", "features: pixels, allow_missing: maybe}"),
-         ("pipe.yaml:10", "allow_missing: got 'maybe'", "true, false")),
-    Case("a path that leaves the data", write(
-        "steps:\n  a: {stage: datasets.arrays, path: ../../../../etc/passwd, name: x, responses: y}\n"),
-         ("datasets.arrays", "Allowed: .npy",)),
-    Case("a path without end", write(
-        "steps:\n  a: {stage: datasets.arrays, path: /dev/zero, name: x, responses: y}\n"),
-         ("'/dev/zero'", "full path")),
-    Case("a model outside the package", write(
-        "steps:\n  a: {stage: reconstruction.pretrained, name: ../pyproject}\n"),
-         ("no model '../pyproject'", "Train one")),
+    Case(
+        "a negative seed of a step",
+        change("n_items: 24", "seed: -3"),
+        ("pipe.yaml:5", "digits: seed: got '-3'", "0 or more"),
+    ),
+    Case(
+        "text for a number",
+        change("n_items: 24", "n_items: many"),
+        ("pipe.yaml:5", "digits: n_items: got 'many'", "Allowed: a whole number"),
+    ),
+    Case(
+        "nothing for a number",
+        change("n_vertices: 40", "n_vertices: "),
+        ("pipe.yaml:6", "n_vertices: got nothing", "a whole number", "default, 1000"),
+    ),
+    Case(
+        "a mapping for a number",
+        change("n_items: 24", "n_items: {a: 1}"),
+        ("pipe.yaml:5", "n_items: got a mapping", "a whole number"),
+    ),
+    Case(
+        "out of range",
+        change("by: stimulus, n_folds: 2", "by: stimulus, n_folds: 1"),
+        ("pipe.yaml:7", "split: n_folds: got '1'", "Allowed: 2 or more"),
+    ),
+    Case(
+        "not a number",
+        change("n_runs: 2", "noise_ceiling: nan"),
+        ("pipe.yaml:6", "noise_ceiling: got 'nan'", "Allowed: "),
+    ),
+    Case(
+        "infinity",
+        change("split: split}", "split: split, alphas: [1, 1e999]}"),
+        ("pipe.yaml:9", "decoded: alphas.1: got", "Allowed: a finite number"),
+    ),
+    Case(
+        "an unknown choice",
+        change("by: stimulus,", "by: stimulus, shuffle: perhaps,"),
+        ("pipe.yaml:7", "shuffle: got 'perhaps'", "Allowed: true or false"),
+    ),
+    Case(
+        "a misspelt choice",
+        change("features: pixels}", "features: pixels, similarity: cosin}"),
+        ("pipe.yaml:10", "similarity: got 'cosin'", "'cosine'", "Did you mean 'cosine'?"),
+    ),
+    Case(
+        "an unknown device key",
+        change("n_items: 24", "execution: {devise: cpu}"),
+        ("pipe.yaml:5", "execution.devise: got 'cpu'", "Did you mean 'device'?"),
+    ),
+    Case(
+        "a setting left out",
+        write("steps:\n  a: {stage: datasets.arrays, name: x, responses: y}\n"),
+        ("pipe.yaml:2", "a: setting 'path' is missing", "write path: value"),
+    ),
+    Case(
+        "a misspelt setting",
+        change("n_items:", "n_itmes:"),
+        ("pipe.yaml:5", "Unknown key 'n_itmes' for datasets.digits", "Did you mean 'n_items'?"),
+    ),
+    Case(
+        "a permission without a reason",
+        change("features: pixels}", "features: pixels, allow_leakage: true}"),
+        ("pipe.yaml:10", "allow_leakage needs the reason, in words"),
+    ),
+    Case(
+        "perhaps a missing branch",
+        change("features: pixels}", "features: pixels, allow_missing: maybe}"),
+        ("pipe.yaml:10", "allow_missing: got 'maybe'", "true, false"),
+    ),
+    Case(
+        "a path that leaves the data",
+        write(
+            "steps:\n  a: {stage: datasets.arrays, name: x, responses: y, "
+            "path: ../../../../etc/passwd}\n"
+        ),
+        (
+            "datasets.arrays",
+            "Allowed: .npy",
+        ),
+    ),
+    Case(
+        "a path without end",
+        write("steps:\n  a: {stage: datasets.arrays, path: /dev/zero, name: x, responses: y}\n"),
+        ("'/dev/zero'", "full path"),
+    ),
+    Case(
+        "a model outside the package",
+        write("steps:\n  a: {stage: reconstruction.pretrained, name: ../pyproject}\n"),
+        ("no model '../pyproject'", "Train one"),
+    ),
     Case("more folds than stimuli", change("n_folds: 2", "n_folds: 40"), ("split", "40", "24")),
-]  # fmt: skip
-
-STEPS = [
-    Case("a step without a stage", change("{stage: datasets.digits, n_items: 24}", "{n_items: 24}"),
-         ("pipe.yaml:5", "digits: needs a 'stage:'", "stage: datasets.digits")),
-    Case("a stage without its folder", change("datasets.digits,", "digits,"),
-         ("pipe.yaml:5", "Unknown stage 'digits'", "Did you mean 'datasets.digits'?")),
-    Case("a misspelt stage", change("evaluation.split", "evaluation.splt"),
-         ("pipe.yaml:7", "Unknown stage 'evaluation.splt'", "Did you mean 'evaluation.split'?")),
-    Case("no stage", change("stage: datasets.digits", "stage: "),
-         ("pipe.yaml:5", "digits: stage: needs one address", "Write folder.name")),
-    Case("a command for a stage", change("datasets.digits,", "os:system,"),
-         ("pipe.yaml:5", "'os' is a module of Python's own", "Rename")),
-    Case("a path for a stage", change("datasets.digits,", "../evil,"),
-         ("pipe.yaml:5", "'../evil' is no address", "package.module:Class")),
-    Case("a module that is not there", own("absent_stage", pipeline=MINE.replace("NAME", "nowhere")),
-         ("pipe.yaml:2", "no module 'nowhere'", "Put the file there")),
-    Case("a class that is not there", own("other_stage", pipeline="steps:\n  a: {stage: 'NAME:Mien'}\n"),
-         ("pipe.yaml:2", "has no stage class 'Mien'", "Did you mean 'Mine'?")),
-    Case("a stage of broken Python", own("broken_stage", "class Mine(:\n"),
-         ("pipe.yaml:2", "broken_stage.py:1 is no Python", "Mend the file")),
-    Case("a stage that fails on import", own("failing_stage", STAGE + "\n1 / 0\n"),
-         ("pipe.yaml:2", "cannot be imported", "ZeroDivisionError", "Mend the file")),
-    Case("a stage that ends the program", own("exiting_stage", STAGE + "\nraise SystemExit(0)\n"),
-         ("pipe.yaml:2", "cannot be imported", "SystemExit")),
-    Case("a stage whose library is absent", own("needy_stage", "import no_such_library\n" + STAGE),
-         ("pipe.yaml:2", "imports 'no_such_library'", "pip install no_such_library")),
-    Case("a run without annotations", own("plain_stage", STAGE.replace("features: Features", "features")),
-         ("pipe.yaml:2", "input 'features' is annotated None", "Annotate it")),
-    Case("a run with unknown annotations", own("odd_stage", STAGE.replace("-> Features", "-> 'Featurs'")),
-         ("pipe.yaml:2", "NameError", "Featurs", "Import what it is annotated with")),
-    Case("a stage without run", own("runless_stage", STAGE[: STAGE.index("    def run")]),
-         ("pipe.yaml:2", "does not define run(self, inputs...)", "Give it one")),
-    Case("a class that is no stage", own("foreign_stage", "class Mine:\n    pass\n"),
-         ("pipe.yaml:2", "has no stage class 'Mine'", "derive the class from")),
-    Case("an input left out", change(", stimuli: digits, size_px", ", size_px"),
-         ("pipe.yaml:8", "input 'stimuli' (Stimuli) is missing", "Name the step")),
-    Case("a misspelt input", change("stimuli: digits, size_px", "stimulus: digits, size_px"),
-         ("pipe.yaml:8", "Unknown key 'stimulus'", "Did you mean 'stimuli'?")),
-    Case("a misspelt step", change("responses: scan, by", "responses: scna, by"),
-         ("pipe.yaml:7", "split: responses: Unknown input step 'scna'", "Did you mean 'scan'?")),
-    Case("an empty reference", change("stimuli: digits, size_px", "stimuli: , size_px"),
-         ("pipe.yaml:8", "pixels: stimuli: names no step", "Write stimuli: step")),
-    Case("an empty list of references", write(DIGITS + "  r: {stage: plotting.report, show: []}\n"),
-         ("pipe.yaml:3", "r: show: lists no step", "Name at least one")),
-    Case("a path for a reference", change("stimuli: digits, size_px", "stimuli: ../digits, size_px"),
-         ("pipe.yaml:8", "'../digits' names no step", "Write step, or step.output")),
-    Case("another kind of artifact", change("features: pixels}", "features: scan}"),
-         ("pipe.yaml:10", "takes Features, but scan (datasets.simulated) gives", "Name a step")),
-    Case("an output that is not there", change("stimuli: digits, size_px", "stimuli: digits.images, size_px"),
-         ("pipe.yaml:8", "digits has no output 'images'", "It gives: stimuli")),
-    Case("an output that is not unique", write(
-        "steps:\n  s: {stage: datasets.digit69}\n  r: {stage: plotting.report, show: [s]}\n"
-        "  d: {stage: evaluation.split, responses: s.stimuli}\n"),
-         ("pipe.yaml:4", "responses takes Responses, but s (datasets.digit69) gives Stimuli")),
-    Case("a list where one is taken", change("stimuli: digits, size_px", "stimuli: [digits], size_px"),
-         ("pipe.yaml:8", "takes one Stimuli", "without brackets")),
-    Case("two that go by one label", write(
-        "steps:\n  s: {stage: datasets.digit69}\n  j: {stage: alignment.stack, responses: [s, s]}\n"),
-         ("pipe.yaml:3", "two branches go by the label 's'", "Give labels")),
-    Case("a step that needs itself", write("steps:\n  a: {stage: preprocessing.zscore, responses: a}\n"),
-         ("pipe.yaml:2", "in a circle: a → a", "outside it")),
-    Case("a circle of two", write(
-        "steps:\n  a: {stage: preprocessing.zscore, responses: b}\n"
-        "  b: {stage: preprocessing.zscore, responses: a}\n"),
-         ("pipe.yaml:2", "in a circle: a → b → a")),
-    Case("a circle of three", write("steps:\n" + "".join(
-        f"  {a}: {{stage: preprocessing.zscore, responses: {b}}}\n" for a, b in ("ab", "bc", "ca"))),
-         ("pipe.yaml:2", "in a circle: a → b → c → a")),
-    Case("a step named as a path", change("  digits: {", "  ../x: {}\n  digits: {"),
-         ("pipe.yaml:5", "steps: '../x' is no name", "letters of the English alphabet")),
-    Case("a step named with a space", change("  digits: {", "  my scan: {}\n  digits: {"),
-         ("pipe.yaml:5", "'my scan' is no name")),
-    Case("a step named as a control", change("  digits: {", "  a@b: {}\n  digits: {"),
-         ("pipe.yaml:5", "'a@b' is no name")),
-    Case("a step named in Cyrillic", change("  digits: {", "  d\u0456gits: {}\n  digits: {"),
-         ("pipe.yaml:5", r"'d\u0456gits' is no name", "English alphabet")),
-    Case("a very long name of a step", change("  digits: {", f"  {'x' * 500}: {{}}\n  digits: {{"),
-         ("pipe.yaml:5", "[420 characters]", "60 in all")),
-    Case("names that differ in case", change("  split:", "  Scan: {stage: datasets.digit69}\n  split:"),
-         ("pipe.yaml:7", "differs from the step 'scan' in case only", "Rename one")),
-    Case("controls of nothing", write(GOOD + "controls: {kinds: [prior_only]}\n"),
-         ("controls: of: name the step", "of: scores")),
-    Case("controls of an unknown step", write(GOOD + "controls: {of: scors}\n"),
-         ("pipe.yaml:11", "Unknown step 'scors'", "Did you mean 'scores'?")),
-    Case("an unknown kind of control", write(GOOD + "controls: {of: scores, kinds: [shuffled]}\n"),
-         ("pipe.yaml:11", "Unknown kind 'shuffled'", "Did you mean 'shuffled_brain'?")),
-    Case("controls where nothing decodes", write(GOOD + "controls: {of: pixels}\n"),
-         ("pipe.yaml:11", "nothing upstream of 'pixels' decodes", "Name scores of")),
-    Case("a billion shuffles", write(GOOD + "controls: {of: scores, n_shuffles: 1000000000}\n"),
-         ("pipe.yaml:11", "n_shuffles", "at most 10000", "'1000000000'")),
-    Case("a step named controls", write(
-        GOOD + "  controls: {stage: datasets.digits}\ncontrols: {of: scores}\n"),
-         ("pipe.yaml:11", "the name is taken", "Rename the step")),
-]  # fmt: skip
-
-BRANCHES = [
-    Case("an unknown variable", change("${size}", "${sise}"),
-         ("pipe.yaml:8", "${sise} is neither in params nor in each", "Did you mean 'size'?",)),
-    Case("a parameter nobody uses", change("size: 6", "size: 6, zise: 7"),
-         ("pipe.yaml:3", "'zise' is never used", "Remove it")),
-    Case("a parameter of parameters", change("size: 6", "size: '${other}', other: 3"),
-         ("pipe.yaml:3", "'size' holds ${other}", "write it out")),
-    Case("a parameter named as a key", change("size: 6", "size: 6, seed: 3"),
-         ("pipe.yaml:3", "'seed' is a key of the pipeline itself")),
-    Case("a list inside text", write(
-        "params: {p: [1, 2]}\nsteps:\n  d: {stage: datasets.digits, first: 'a${p}'}\n"),
-         ("pipe.yaml:3", "${p} is a list or mapping", "Name it alone")),
-    Case("a variable without values", change('["01", "02"]', "[]", EACH),
-         ("pipe.yaml:1", "each: 'subject' needs a list of values",)),
-    Case("a variable with a value twice", change('"02"]', '"01"]', EACH),
-         ("pipe.yaml:1", "'subject' lists a value twice: '01'", "Keep one")),
-    Case("a zip of unequal lengths", change(
-        'each: {subject: ["01", "02"], model: [a, b]}', "each: {zip: {subject: [a, b], model: [a]}}", EACH),
-         ("pipe.yaml:1", "zip needs lists of one length, got subject 2, model 1")),
-    Case("a variable nobody uses", change("each: {subject", "each: {task: [a], subject", EACH),
-         ("pipe.yaml:1", "each: 'task' is never used")),
-    Case("gather of an unknown variable", change("[subject, model]}", "[subject, modle]}", EACH),
-         ("pipe.yaml:5", "gather: no variable 'modle'", "Did you mean 'model'?")),
-    Case("gather of nothing", change("gather: [subject, model]", "gather: ", EACH),
-         ("pipe.yaml:5", "gather: names no variable", "Write gather: subject")),
-    Case("a gather that leaves out a list", change(
-        "gather: [subject, model]", "gather: {subject: {not: [a]}}", EACH),
-         ("pipe.yaml:5", "gather: write subject: {not: ${other}}")),
-    Case("a gather that leaves out nobody", change(
-        "gather: [subject, model]", 'gather: {subject: {not: "03"}}', EACH),
-         ("pipe.yaml:5", "'subject' has no value '03' to leave out", "01, 02")),
-    Case("gather needed but absent", write(
-        EACH.replace("alignment.stack", "preprocessing.zscore").replace(", gather: [subject, model]", ", per: run")
-        + "  split: {stage: evaluation.split, responses: all, gather: subject}\n"),
-         ("pipe.yaml:6", "takes one Responses, but is given 2 branches", "Gather them with a step")),
-    Case("a product that explodes", write("each: {" + ", ".join(
-        f"v{i}: [0,1,2,3,4,5,6,7,8,9]" for i in range(10)) + "}\nsteps:\n  d: {stage: datasets.digits, "
-        "first: '" + "".join(f"${{v{i}}}" for i in range(10)) + "'}\n"),
-         ("pipe.yaml:3", "makes 10000000000 branches", "Allowed: 10000", "Gather a variable earlier")),
-    Case("a branch of an unknown variable", write(EACH),
-         ("--branch subjcet=01", "no variable 'subjcet'", "Did you mean 'subject'?"),
-         ("--branch", "subjcet=01")),
-    Case("a branch of an unknown value", write(EACH),
-         ("--branch subject=1", "'subject' has no value '1'", "Values: 01, 02"), ("--branch", "subject=1")),
-    Case("a branch without a value", write(EACH), ("--branch 'subject'", "variable=value"), ("--branch", "subject")),
-    Case("until an unknown step", write(GOOD), ("no step 'scors'", "Did you mean 'scores'?"), ("--until", "scors")),
-    Case("only a step whose inputs are stale", write(GOOD), ("--only: ", "not fresh", "Use --until"), ("--only", "scores")),
-    Case("an override without a value", write(GOOD), ("override 'digits'", "step.setting=value"), ("digits",)),
-    Case("an override of a whole step", write(GOOD), ("override 'digits=3'", "is a step", "digits.setting=value"),
-         ("digits=3",)),
-    Case("an override of an unknown step", write(GOOD),
-         ("override 'decodd.alphas=1'", "nothing is called 'decodd'", "Did you mean 'decoded'?"), ("decodd.alphas=1",)),
-    Case("an override of an unknown setting", write(GOOD),
-         ("override 'decoded.alpas=[1]'", "Unknown key 'alpas'", "Did you mean 'alphas'?"), ("decoded.alpas=[1]",)),
-    Case("an override with a wrong value", write(GOOD),
-         ("override 'digits.n_items=lots'", "got 'lots'", "a whole number"), ("digits.n_items=lots",)),
-    Case("an override that is no YAML", write(GOOD),
-         ("override 'decoded.alphas=[1'", "not valid YAML", "Close the bracket"), ("decoded.alphas=[1",)),
-    Case("an override given twice", write(GOOD),
-         ("override 'size=8'", "changed already, by 'size=7'", "once"), ("size=7", "size=8")),
-    Case("an override of another seed", write(GOOD), ("override 'seed=x'", "whole number"), ("seed=x",)),
-    Case("a cache that is a file", write(GOOD), ("the cache", "is a file", "--cache"), ("--cache", "pipe.yaml")),
-]  # fmt: skip
+]
 
 CASES = [*FILES, *VALUES, *STEPS, *BRANCHES]

@@ -143,7 +143,8 @@ VALUES = (
 ADDRESSES = (
     "os:system", "subprocess:Popen", "canary:system", "canary:Canary", "antigravity:X", "datasets",
     "core.stage", "numerics.ridge", "datasets.arrays:Arrays", "../x", "", "neurodecode.cli:app",
-    "neurodecode.datasets.digits:Digits", "decoding.ridge.x", "ridge", "a:b:c", None, [], "pip:main",
+    "neurodecode.datasets.digits:Digits", "decoding.ridge.x", "ridge", "a:b:c", None, [],
+    "pip:main",
 )  # fmt: skip
 
 
@@ -274,85 +275,3 @@ def draw_built(draw):
 def draw_pipelines():
     """Return damaged pipelines and built ones, half and half."""
     return draw_damaged() | draw_built()
-
-
-# --------------------------------------------------------------------------------------- bombs
-
-DIGITS = "  d: {stage: datasets.digits}\n"
-
-
-def make_bombs() -> dict[str, str]:
-    """Return texts that are short to write and long to read, by name."""
-    ten = ", ".join(str(i) for i in range(10))
-    variables = [f"v{i}" for i in range(10)]
-    laughs = "a0: &a0 [x, x]\n" + "".join(
-        f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
-    )
-    chain = "".join(
-        f"  z{i}: {{stage: preprocessing.zscore, responses: z{i + 1}}}\n" for i in range(450)
-    )
-    scan = DIGITS + "  scan: {stage: datasets.simulated, stimuli: d}\n"
-    decode = scan + (
-        "  split: {stage: evaluation.split, responses: scan}\n"
-        "  pixels: {stage: features.pixels, stimuli: d}\n"
-        "  decoded: {stage: decoding.ridge, responses: scan, features: pixels, split: split}\n"
-        "  scores: {stage: evaluation.identification, predictions: decoded, features: pixels}\n"
-    )
-    return {
-        "billion laughs": laughs,
-        "an anchor in itself": "a: &a [*a]\n",
-        "open brackets": "a: " + "[" * 100_000,
-        "open braces": "{" * 100_000,
-        "nested lists": "- " * 90_000,
-        "nested keys": "".join(" " * i + "a:\n" for i in range(600)),
-        "question marks": "? " * 60_000,
-        "a hundred thousand keys": "".join(f"k{i}: 1\n" for i in range(100_000)),
-        "as many as may be": "steps:\n" + "".join(f"  k{i}: {{}}\n" for i in range(9_000)),
-        "a long list": "a: [" + "x," * 90_000 + "]",
-        "a scalar of ten megabytes": "title: " + "x" * 10_000_000,
-        "a long key": "x" * 190_000 + ": 1",
-        "a long name of a stage": "steps:\n  a: {stage: " + "x" * 150_000 + "}",
-        "a long reference": "steps:\n" + DIGITS + "  a: {stage: features.pixels, stimuli: "
-        + "d" * 150_000 + "}",
-        "a long setting": "steps:\n  d: {stage: datasets.digits, size_px: " + "9" * 150_000 + "}",
-        "many unknown keys": "".join(f"stps{i}: 1\n" for i in range(9_000)),
-        "many unknown inputs": "steps:\n" + DIGITS
-        + "  r: {stage: plotting.report, show: [" + ",".join(f"e{i}" for i in range(15_000)) + "]}",
-        "many unknown variables": "steps:\n  d: {stage: datasets.digits, n_items: \""
-        + "".join(f"${{v{i}}}" for i in range(15_000)) + "\"}",
-        "many unused params": "params: {" + ", ".join(f"p{i}: 1" for i in range(9_000)) + "}\nsteps:\n"
-        + DIGITS,
-        "params that swell": "params: {a: " + "x" * 50_000 + "}\nsteps:\n  d: {stage: datasets.digits, "
-        "classes: \"" + "${a}" * 30_000 + "\"}",
-        "lists that swell": "params: {a: [" + "1," * 8_000 + "]}\nsteps:\n  d: {stage: datasets.digits, "
-        "classes: [" + "'${a}'," * 8_000 + "]}",
-        "params of params": "params: {a: '${b}', b: '${a}'}\nsteps:\n" + DIGITS.replace(
-            "}", ", size_px: ${a}}"),
-        "ten variables of ten values": f"each: {{{', '.join(f'{v}: [{ten}]' for v in variables)}}}\n"
-        "steps:\n  d: {stage: datasets.digits, classes: \""
-        + "".join(f"${{{v}}}" for v in variables) + "\"}",
-        "variables multiplied by inputs": f"each: {{{', '.join(f'{v}: [{ten}]' for v in variables)}}}\n"
-        "steps:\n" + "".join(f"  d{v}: {{stage: datasets.digits, size_px: ${{{v}}}}}\n" for v in variables)
-        + f"  r: {{stage: plotting.report, show: [{', '.join(f'd{v}' for v in variables)}]}}",
-        "a variable of many values": "each: {v: [" + ", ".join(map(str, range(15_000)))
-        + "]}\nsteps:\n" + DIGITS.replace("}", ", first: ${v}}"),
-        "many variables": "each: {" + ", ".join(f"v{i}: [1]" for i in range(4_000)) + "}\nsteps:\n"
-        + DIGITS.replace("}", ", first: ${v0}}"),
-        "a billion shuffles": "steps:\n" + decode + "controls: {of: scores, n_shuffles: 1000000000}",
-        "as many shuffles as may be": "steps:\n" + decode + "controls: {of: scores, n_shuffles: 10000}",
-        "a chain of steps": "steps:\n" + chain + "  z450: {stage: datasets.digit69}\n",
-        "a circle of steps": "steps:\n" + chain + "  z450: {stage: preprocessing.zscore, responses: z0}\n",
-        "too many steps": "steps:\n" + "".join(f"  d{i}: {{stage: datasets.digits}}\n" for i in range(2_000)),
-        "everything gathered by all": "each: {u: [" + ", ".join(map(str, range(3_000))) + "], w: ["
-        + ", ".join(map(str, range(3_000))) + "]}\nsteps:\n  d: {stage: datasets.digits, first: ${u}}\n"
-        "  r: {stage: plotting.report, show: d, title: '${w}', gather: u}",
-        "settings wrong in every branch": "each: {v: [" + ", ".join(f"x{i}" for i in range(9_000))
-        + "]}\nsteps:\n" + DIGITS.replace("}", ", first: ${v}}"),
-        "a path without end": "steps:\n  a: {stage: datasets.arrays, path: /dev/zero, name: x, responses: x}",
-        "weights without end": "steps:\n" + DIGITS + "  a: {stage: features.open_clip, stimuli: d, "
-        "model: ViT-B-32, checkpoint: /dev/zero}",
-        "a path of long names": "steps:\n  a: {stage: datasets.arrays, path: " + "x" * 5_000
-        + ", name: x, responses: x}",
-        "a model of long names": "steps:\n  a: {stage: reconstruction.pretrained, name: "
-        + "x" * 5_000 + "}",
-    }  # fmt: skip
