@@ -109,8 +109,10 @@ def build_graph(
             [f"{path.name}:1: a pipeline is a mapping of keys. Give it 'steps:', as neurodecode "
              "new pipeline NAME writes it."]
         )  # fmt: skip
+    used = _find_used(root)  # before a change takes the place of what used it
     apply_overrides(root, overrides)
     draft = _read_draft(root, path, branches or {})
+    _check_used(draft, root, used | _find_used(root))
     check_variables(draft)
     draft.awaits_controls = "controls" in root.value
     check_inputs(draft)
@@ -146,8 +148,17 @@ def _read_draft(root: Node, path: Path, branches: Mapping[str, Sequence[str]]) -
     _check_params(draft, root)
     read_each(draft, _read_mapping(draft, root, "each"), branches)
     _read_steps(draft, root)
-    used = {n for key in ("steps", "each", "controls", "params") for n in find_variables(
-        root.value.get(key, Node("")))}  # fmt: skip
+    return draft
+
+
+def _find_used(root: Node) -> set[str]:
+    parts = [
+        root.value[key] for key in ("params", "each", "steps", "controls") if key in root.value
+    ]
+    return {name for part in parts for name in find_variables(part)}
+
+
+def _check_used(draft: Draft, root: Node, used: set[str]) -> None:
     for name in (p for p in draft.params if p not in used):
         draft.complain(
             draft.params[name].line,
@@ -159,7 +170,6 @@ def _read_draft(root: Node, path: Path, branches: Mapping[str, Sequence[str]]) -
             f"each: '{name}' is never used. Remove it, or name it as ${{{name}}} in the steps "
             "that are to be repeated.",
         )
-    return draft
 
 
 def _read_seed(draft: Draft, node: Node | None) -> None:

@@ -71,7 +71,8 @@ def _name_place(place: Sequence[str]) -> str:
 
 def _complain(draft: Draft, spec: StepSpec, given: Mapping[str, Node], problem: Any) -> None:
     place = [str(p) for p in problem["loc"]]
-    line = given[place[0]].line if place and place[0] in given else spec.line
+    node, whole = _find_node(spec, given, place)
+    line = node.line
     name = show(_name_place(place))
     what = problem["msg"].removeprefix("Value error, ").rstrip(".")
     if not place:  # a rule over several settings
@@ -83,14 +84,29 @@ def _complain(draft: Draft, spec: StepSpec, given: Mapping[str, Node], problem: 
             f"write {name}: value.",
         )
     else:
-        whole = len(place) == 1 and place[0] in given
-        got = describe(given[place[0]]) if whole else show(repr(problem.get("input")))
+        got = describe(node) if whole else show(repr(problem.get("input")))
         allowed = _word_allowed(problem, what)
         if problem["type"] == "extra_forbidden" and place[0] == "execution":
             known = list(Execution.model_fields)
             allowed = f"Allowed: {list_names(known)}.{name_nearest(place[-1], known)}"
         mend = "" if allowed.endswith("?") else f" {_word_mend(spec, place[0])}"
         draft.complain(line, f"{spec.name}: {name}: got {got}. {allowed}{mend}")
+
+
+def _find_node(
+    spec: StepSpec, given: Mapping[str, Node], place: Sequence[str]
+) -> tuple[Node, bool]:
+    """Return the node of the file nearest to a place in the settings, and whether it is that."""
+    node = Node(given, spec.line)
+    for part in place:
+        inside = node.value
+        if isinstance(inside, Mapping) and part in inside:
+            node = inside[part]
+        elif isinstance(inside, list) and part.isdigit() and int(part) < len(inside):
+            node = inside[int(part)]
+        else:
+            return node, False
+    return node, bool(place)
 
 
 def _word_mend(spec: StepSpec, name: str) -> str:

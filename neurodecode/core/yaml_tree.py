@@ -9,7 +9,7 @@ large or not plain data is refused where it is met, before anything is made of i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -349,12 +349,18 @@ def substitute(node: Node, values: Mapping[str, Node]) -> Node:
     whole = VARIABLE.fullmatch(node.value)
     if whole and whole[1] in values:
         found = values[whole[1]]
-        return Node(found.value, node.line, found.plain, found.key_lines)
+        return Node(found.value, _place(node, [found]), found.plain, found.key_lines)
     text = VARIABLE.sub(
         lambda m: v.value if (v := values.get(m[1])) and isinstance(v.value, str) else m[0],
         node.value,
     )
-    return Node(text, node.line, node.plain)
+    named = [values[name] for name in VARIABLE.findall(node.value) if name in values]
+    return Node(text, _place(node, named), node.plain)
+
+
+def _place(node: Node, filled: Sequence[Node]) -> Place:
+    """Return where a filled value stands: where it is used, unless it came from beside the file."""
+    return next((v.line for v in filled if isinstance(v.line, str)), node.line)
 
 
 def find_variables(node: Node) -> dict[str, Place]:
