@@ -2,12 +2,15 @@
 
 artifacts/      what stages exchange
 stage.py        the contract every stage keeps; stages by address
-pipeline.py     a pipeline file to a graph: yaml_tree, draft (steps), controls, branches, graph
+pipeline.py     a pipeline file to a graph: yaml_tree and overrides (its text), draft, axes and
+                steps (what it says), controls, branches and settings (what it means), graph
+locate.py       the file of a stage of one's own, found without running it
 planner.py      fresh, stale, missing, waiting, and why
 fingerprint.py  settings + code + inputs → key
 store.py        results and their cards; hdf5.py and packing.py beneath it
 runner.py       executes a plan: tasks.py one step, workers.py local processes, lease.py
 lineage.py      contact with rows; trace.py follows it through a step
 rows.py         joining samples and items
-checks.py  errors.py  digests.py  tables.py  files.py  raw.py  resources.py  progress.py  device.py
+checks.py  errors.py  visible.py  digests.py  tables.py  files.py  raw.py  resources.py
+progress.py  device.py
 """

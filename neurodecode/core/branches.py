@@ -142,16 +142,18 @@ class _Expansion:
     def add(self, spec: StepSpec) -> None:
         """Make the instances of a step whose inputs are made."""
         draft = self.draft
-        above: set[str] = set()
-        for node in spec.inputs.values():
-            for reference, _ in list_references(node):
-                for step in _list_steps(draft, spec, reference):
-                    above |= self.depends.get(step, set())
+        read = [
+            step
+            for node in spec.inputs.values()
+            for reference, _ in list_references(node)
+            for step in _list_steps(draft, spec, reference)
+        ]
+        above = {name for step in read for name in self.depends.get(step, ())}
         own = set(spec.variables()) | (above - set(spec.gather))
         self.depends[spec.name] = own
         self.branches[spec.name] = []
         for name in spec.gather:
-            if name in draft.axes and name not in above and not draft.broken:
+            if name in draft.axes and name not in above and all(s in self.depends for s in read):
                 draft.complain(
                     spec.line,
                     f"{spec.name}: gather: none of its inputs depends on '{name}'. Remove it, or "
