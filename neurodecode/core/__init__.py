@@ -2,8 +2,9 @@
 
 artifacts/      what stages exchange
 stage.py        the contract every stage keeps; stages by address
-pipeline.py     a pipeline file to a graph: yaml_tree and overrides (its text), draft, axes and
-                steps (what it says), controls, branches and settings (what it means), graph
+pipeline.py     a pipeline file to a graph: yaml_reader, yaml_tree and overrides (its text); draft,
+                root, axes and steps (what it says); controls, order, branches and settings (what it
+                means); graph
 locate.py       the file of a stage of one's own, found without running it
 planner.py      fresh, stale, missing, waiting, and why
 fingerprint.py  settings + code + inputs → key
