@@ -91,19 +91,23 @@ def new_stage(
     if ":" in address:
         module, _, name = address.partition(":")
         if not _is_name(module) or not _is_name(name):
-            raise UserError(f"new stage: '{address}': write module:Class, such as smooth:Smooth.")
+            raise UserError(
+                f"new stage: '{address}' is not of the form module:Class. Write it so: "
+                "smooth:Smooth makes smooth.py with a class Smooth."
+            )
         path, test = Path(f"{module}.py"), Path(f"test_{module}.py")
     else:
         folder, _, file = address.partition(".")
         if folder not in STAGE_FOLDERS or not _is_name(file):
             raise UserError(
-                f"new stage: '{address}': write folder.name with a folder of "
-                f"{', '.join(STAGE_FOLDERS)}, or module:Class."
+                f"new stage: '{address}' is neither folder.name nor module:Class. Allowed folders: "
+                f"{', '.join(STAGE_FOLDERS)}. Write {STAGE_FOLDERS[0]}.mymethod, or "
+                "mymethod:MyMethod for a file of your own."
             )
         if not (PACKAGE.parent / "pyproject.toml").is_file():
             raise UserError(
-                "new stage: this neurodecode is installed, not a checkout. Write module:Class for "
-                "a file of your own in this folder."
+                "new stage: this neurodecode is installed, so a new stage cannot become part of "
+                "it. Write module:Class (smooth:Smooth) for a file of your own in this folder."
             )
         name, module = name_class(file), f"neurodecode.{address}"
         path = PACKAGE / folder / f"{file}.py"
@@ -123,7 +127,10 @@ def new_pipeline(
     from neurodecode.core.errors import UserError
 
     if not name.replace("-", "_").isidentifier():
-        raise UserError(f"new pipeline: '{name}': use letters, digits and _.")
+        raise UserError(
+            f"new pipeline: '{name}' is no name for a file. Use letters, digits and _, a letter "
+            "first."
+        )
     folder = Path("pipelines") if Path("pipelines").is_dir() else Path()
     path = folder / f"{name}.yaml"
     _write(path, PIPELINE.format(name=name))
@@ -138,6 +145,9 @@ def _write(path: Path, text: str) -> None:
     from neurodecode.core.errors import UserError
 
     if path.exists():
-        raise UserError(f"{path} is there already; nothing was written.")
+        raise UserError(
+            f"{path} is there already, so nothing was written. Give another name, or move that "
+            "file away."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")

@@ -58,7 +58,9 @@ def open_graph(
     for text in branches or []:
         variable, equals, value = text.partition("=")
         if not equals:
-            raise UserError(f"--branch '{text}': write it as variable=value, such as subject=02.")
+            raise UserError(
+                f"--branch '{text}' has no '='. Write variable=value, such as --branch subject=02."
+            )
         wanted.setdefault(variable, []).append(value)
     return load_pipeline(find_pipeline(name), overrides or [], wanted)
 

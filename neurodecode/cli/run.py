@@ -79,8 +79,9 @@ def _check_inputs_fresh(graph: Graph, wanted: set, cache: Path | None) -> None:
     behind = [p for p in plans if p.instance.id not in wanted and p.state != "fresh"]
     if behind:
         raise UserError(
-            f"--only: {len(behind)} steps before it are not fresh (first: "
-            f"{behind[0].instance.label}, {behind[0].state}). Use --until instead."
+            f"--only: {len(behind)} steps that it needs are not up to date (first: "
+            f"{behind[0].instance.label}, {behind[0].state}). Use --until instead, which runs "
+            "these too."
         )
 
 

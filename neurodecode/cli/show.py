@@ -40,7 +40,10 @@ def _find_results(
 
     if step is None:
         if not what.endswith(".h5"):
-            raise UserError(f"show: name a step of '{what}' too, or a result file (.h5).")
+            raise UserError(
+                f"show: '{what}' is no result file (.h5), and no step is named. Name a step: "
+                f"neurodecode show {what} STEP."
+            )
         return [(Path(what), read_card_inside(Path(what)))]
     return find_done(what, step, overrides, branch, cache)
 

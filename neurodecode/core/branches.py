@@ -22,7 +22,8 @@ def check_variables(draft: Draft) -> None:
                 draft.complain(
                     line,
                     f"{spec.name}: ${{{name}}} is neither in params nor in each."
-                    f"{name_nearest(name, draft.axes)} Variables: {list_names(draft.axes)}.",
+                    f"{name_nearest(name, draft.axes)} Variables of each: "
+                    f"{list_names(draft.axes)}. Add it to params or each, or correct the name.",
                 )
         for name in spec.gather:
             if name not in draft.axes:
@@ -56,7 +57,8 @@ def sort_steps(draft: Draft) -> list[str]:
             circle = _find_circle(needs)
             draft.complain(
                 draft.steps[circle[0]].line,
-                f"steps need each other in a circle: {' → '.join([*circle, circle[0]])}.",
+                f"steps wait for each other in a circle: {' needs '.join([*circle, circle[0]])}. "
+                "Change an input of one of them, so that each step needs earlier ones only.",
             )
             break
         order += ready
@@ -191,7 +193,11 @@ def _find_branches(
             label = ",".join(there[v] for v in gathered) if gathered else None
             found.append((label, Ref(name, other, chosen)))
     if not found and not kind.optional and any(name == step for name, _ in instances):
-        draft.complain(line, f"{spec.name}: {key}: no branch of {step} is left to gather.")
+        draft.complain(
+            line,
+            f"{spec.name}: {key}: no branch of '{step}' is left to gather. "
+            "Give 'each' more values, or leave fewer out with 'not:'.",
+        )
     return found
 
 
@@ -202,7 +208,7 @@ def _choose_output(
     if output and output not in outputs:
         draft.complain(
             line,
-            f"{spec.name}: {key}: {giver.name} has no output '{output}'."
+            f"{spec.name}: {key}: '{giver.name}' has no output '{output}'."
             f"{name_nearest(output, outputs)} It gives: {list_names(outputs)}.",
         )
         return None
@@ -220,13 +226,13 @@ def _choose_output(
         return fitting[0]
     if fitting:
         draft.complain(
-            line, f"{spec.name}: {key}: {giver.name} gives several that would do: "
-            f"{list_names(fitting)}. Write {giver.name}.{fitting[0]}, say."
+            line, f"{spec.name}: {key}: '{giver.name}' gives several outputs that would do: "
+            f"{list_names(fitting)}. Name one: {key}: {giver.name}.{fitting[0]}, say."
         )  # fmt: skip
         return None
     draft.complain(
         line,
-        f"{spec.name}: {key} takes {kind.words}, but {giver.name} "
+        f"{spec.name}: {key} takes {kind.words}, but '{giver.name}' "
         f"({giver.address}) gives {got}. Name a step that gives {kind.words}.",
     )
     return None
@@ -243,13 +249,15 @@ def _shape_input(
     if isinstance(spec.inputs[key].value, dict | list):
         draft.complain(
             spec.inputs[key].line,
-            f"{spec.name}: {key} takes one {kind.words}: write {key}: step, without brackets.",
+            f"{spec.name}: {key} takes one {kind.words}, but is given a list. "
+            f"Write {key}: step, without brackets.",
         )
     elif len(refs) > 1:
         draft.complain(
             spec.line,
-            f"{spec.name}: {key} takes one {kind.words}, but is given {len(refs)} "
-            f"branches. {spec.address} cannot gather this input.",
+            f"{spec.name}: {key} takes one {kind.words}, but is given {len(refs)} branches. "
+            f"Leave 'gather' out, so that {spec.name} is repeated for each branch, or gather in a "
+            f"stage that takes several {kind.words}.",
         )
     return refs[0] if refs else None
 
@@ -309,8 +317,15 @@ def _complain_setting(
         draft.complain(line, f"{spec.name}: {what}.")
         return
     if problem["type"] == "missing":
-        text = f"{spec.name}: setting '{name}' is missing. {spec.address} has no default for it."
-    else:
-        got = problem.get("input")
-        text = f"{spec.name}: {name}: got {got!r}. {what}."
+        text = (
+            f"{spec.name}: setting '{name}' is missing, and {spec.address} has no default for it. "
+            f"Add {name}: to this step."
+        )
+    elif problem["type"] == "value_error":
+        text = f"{spec.name}: {name}: {what}."
+    elif problem["type"] == "extra_forbidden":
+        text = f"{spec.name}: Unknown setting '{name}'. Remove it, or correct its name."
+    else:  # pydantic's words begin alike: "Input should be a valid integer, unable to parse ..."
+        what = what.removeprefix("Input should be ").split(", unable to ")[0]
+        text = f"{spec.name}: {name}: got {problem.get('input')!r}. Allowed: {what}."
     draft.complain(line, text)

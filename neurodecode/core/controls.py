@@ -37,7 +37,10 @@ DEFAULT_N_SHUFFLES = 50
 def add_controls(draft: Draft, node: Node) -> None:
     """Add to a draft the steps that ``controls:`` asks for, and one that compares them."""
     if not isinstance(node.value, dict):
-        draft.complain(node.line, "controls: write {of: step, kinds: [...]}.")
+        draft.complain(
+            node.line,
+            "controls: these are not of the form {of: step}. Write controls: {of: scores}.",
+        )
         return
     known = ("of", "kinds", "n_shuffles", "block_rows")
     for key, value in node.value.items():
@@ -68,18 +71,31 @@ def add_controls(draft: Draft, node: Node) -> None:
                 f"Known: {list_names(draft.steps)}.",
             )
     if not targets:
-        draft.complain(node.line, "controls: of: name the step whose scores are to be controlled.")
+        draft.complain(
+            node.line,
+            "controls: 'of' is missing, the step whose scores are controlled. "
+            "Write controls: {of: scores}.",
+        )
     n_shuffles: object = DEFAULT_N_SHUFFLES
     if "n_shuffles" in node.value:
         n_shuffles = to_plain(node.value["n_shuffles"], typed=True)
     if not isinstance(n_shuffles, int) or n_shuffles < 1:
-        draft.complain(node.line, "controls: n_shuffles: give a whole number of 1 or more.")
+        draft.complain(
+            node.line,
+            "controls: n_shuffles is no whole number of 1 or more. Write n_shuffles: 50, say.",
+        )
     if SHUFFLE in draft.axes and "shuffled_brain" in kinds:
-        draft.complain(node.line, f"controls: each has a variable '{SHUFFLE}'; name it otherwise.")
+        draft.complain(
+            node.line,
+            f"controls: 'each' has a variable '{SHUFFLE}', which controls need for themselves. "
+            "Rename the variable.",
+        )
     if "controls" in draft.steps:
         line = draft.steps["controls"].line
         draft.complain(
-            line, "controls: the name is taken by what 'controls:' adds. Rename the step."
+            line,
+            "controls: a step has this name, which 'controls:' needs for what it adds. "
+            "Rename the step.",
         )
     if draft.problems or not isinstance(n_shuffles, int):
         return

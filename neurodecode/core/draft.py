@@ -90,12 +90,15 @@ def read_draft(root: Node, path: Path, branches: Mapping[str, Sequence[str]]) ->
         if isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0:
             draft.seed = seed
         else:
-            draft.complain(root.value["seed"].line, "seed: give a whole number of 0 or more.")
+            draft.complain(
+                root.value["seed"].line,
+                "seed: it is no whole number of 0 or more. Write seed: 0, say.",
+            )
     params = _read_mapping(draft, root, "params")
     _read_each(draft, _read_mapping(draft, root, "each"), params, branches)
     steps = _read_mapping(draft, root, "steps")
     if not steps:
-        draft.complain(1, "no steps. Give at least one under 'steps:'.")
+        draft.complain(1, "the file has no steps. Give at least one under 'steps:'.")
     for name, node in steps.items():
         _read_step(draft, name, substitute(node, params))
     used = {n for spec in draft.steps.values() for n in spec.variables()}
@@ -118,7 +121,10 @@ def _read_mapping(draft: Draft, root: Node, key: str) -> dict[str, Node]:
     if node is None or node.is_null:
         return {}
     if not isinstance(node.value, dict):
-        draft.complain(node.line, f"{key}: must be a mapping of names.")
+        draft.complain(
+            node.line,
+            f"{key}: these are no names with values. Write one 'name: value' per line, indented.",
+        )
         return {}
     for name in node.value:
         if not re.fullmatch(r"[A-Za-z]\w*", name):
@@ -140,26 +146,40 @@ def _read_each(
     if zipped is not None and isinstance(zipped.value, dict) and zipped.value:
         groups.append(dict(zipped.value))
     elif zipped is not None:
-        draft.complain(zipped.line, "each: zip: write zip: {one: [a, b], other: [c, d]}.")
+        draft.complain(
+            zipped.line,
+            "each: zip holds no lists to go through together. "
+            "Write zip: {one: [a, b], other: [c, d]}.",
+        )
     axes: list[list[dict[str, Node]]] = []
     for group in groups:
         columns: dict[str, list[Node]] = {}
         for name, raw in group.items():
             node = substitute(raw, params)
             if not isinstance(node.value, list) or not node.value:
-                draft.complain(node.line, f"each: '{name}' needs a list of values.")
+                draft.complain(
+                    node.line,
+                    f"each: '{name}' has no list of values. Write {name}: [one, other].",
+                )
                 continue
             if any(not isinstance(v.value, str) for v in node.value):
-                draft.complain(node.line, f"each: the values of '{name}' must be plain words.")
+                draft.complain(
+                    node.line,
+                    f"each: '{name}' holds lists or mappings. Allowed: words and numbers, such as "
+                    f"{name}: [one, other].",
+                )
                 continue
             columns[name] = node.value
             draft.axes[name] = list(dict.fromkeys(v.value for v in node.value))
             if len(draft.axes[name]) < len(node.value):
-                draft.complain(node.line, f"each: '{name}' lists a value twice.")
+                draft.complain(node.line, f"each: '{name}' lists a value twice. Remove one.")
         if len({len(v) for v in columns.values()}) > 1:
             got = ", ".join(f"{k} {len(v)}" for k, v in columns.items())
             line = zipped.line if zipped is not None else 1
-            draft.complain(line, f"each: zip needs lists of one length, got {got}.")
+            draft.complain(
+                line,
+                f"each: zip has lists of different lengths: {got}. Give them as many values each.",
+            )
             continue
         rows = [
             dict(zip(columns, values, strict=True))
@@ -190,7 +210,11 @@ def _read_each(
 
 def _read_step(draft: Draft, name: str, node: Node) -> None:
     if not isinstance(node.value, dict) or "stage" not in node.value:
-        draft.complain(node.line, f"{name}: needs a 'stage:', such as stage: datasets.digits.")
+        draft.complain(
+            node.line,
+            f"{name}: the step does not say its stage. Write {name}: {{stage: datasets.digits}}, "
+            "say, or see neurodecode list stages.",
+        )
         draft.broken.add(name)
         return
     keys = dict(node.value)
@@ -213,7 +237,11 @@ def _read_step(draft: Draft, name: str, node: Node) -> None:
         elif key in ("allow_transductive", "allow_leakage"):
             reason = to_plain(value)
             if not isinstance(reason, str) or len(reason.split()) < 2:
-                draft.complain(line, f"{name}: {key} needs the reason, in words.")
+                draft.complain(
+                    line,
+                    f"{name}: {key} lacks the reason, in two words or more. "
+                    f'Write {key}: "why this is right here".',
+                )
             setattr(spec, key, value)
         elif key in wanted and key != CONTEXT_INPUT:
             spec.inputs[key] = value
@@ -245,7 +273,11 @@ def _read_gather(draft: Draft, name: str, node: Node) -> dict[str, Node | None]:
     found: dict[str, Node | None] = {}
     for variable, how in node.value.items():
         if not isinstance(how.value, dict) or set(how.value) != {"not"}:
-            draft.complain(how.line, f"{name}: gather: write {variable}: {{not: ${{other}}}}.")
+            draft.complain(
+                how.line,
+                f"{name}: gather: '{variable}' is given neither alone nor with 'not'. "
+                f"Write gather: {variable}, or gather: {{{variable}: {{not: ${{other}}}}}}.",
+            )
             continue
         found[variable] = how.value["not"]
     return found

@@ -44,7 +44,9 @@ def load_pipeline(
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise PipelineError([f"{path}: cannot be read: {error}."]) from error
+        raise PipelineError(
+            [f"{path}: cannot be read ({error}). Check its permissions, and save it as UTF-8 text."]
+        ) from error
     return build_graph(text, path, overrides, branches)
 
 
@@ -57,7 +59,12 @@ def build_graph(
     """Turn the text of a pipeline file into a graph; see load_pipeline."""
     root = parse_yaml(text, path.name)
     if not isinstance(root.value, dict):
-        raise PipelineError([f"{path.name}:1: a pipeline is a mapping. Give it 'steps:'."])
+        raise PipelineError(
+            [
+                f"{path.name}:1: this is no pipeline, which has named parts. Write 'steps:' and "
+                "below it the steps, indented."
+            ]
+        )
     for override in overrides:
         apply_override(root, override)
     draft = read_draft(root, path, branches or {})

@@ -110,11 +110,15 @@ class Stage(BaseModel):
 
     def run_block(self, block: str, **inputs: Any) -> Mapping[str, np.ndarray]:
         """Return the arrays of one piece."""
-        raise TypeError(f"{self.stage} names blocks but does not define run_block.")
+        raise TypeError(
+            f"{self.stage}: blocks() names pieces, but run_block is not defined. Define it."
+        )
 
     def assemble(self, parts: Mapping[str, Mapping[str, Array]], **inputs: Any) -> Any:
         """Return the artifact made of all pieces."""
-        raise TypeError(f"{self.stage} names blocks but does not define assemble.")
+        raise TypeError(
+            f"{self.stage}: blocks() names pieces, but assemble is not defined. Define it."
+        )
 
     def run_in_blocks(self, **inputs: Any) -> Any:
         """Do all the pieces here and now; what ``run`` of a block-wise stage returns."""
@@ -274,7 +278,7 @@ def _import_class(
         if error.name not in (module_name, module_name.split(".")[0]):
             raise UserError(
                 f"stage '{address}': {module_name} imports '{error.name}', which is not installed. "
-                f"pip install {error.name}, or mend the import."
+                f"Install it (pip install {error.name}), or correct the import."
             ) from error
         places = ", ".join(str(f) for f in folders) or "the Python path"
         raise UserError(
@@ -285,8 +289,8 @@ def _import_class(
         if module_name.split(".")[0] == PACKAGE.name:
             raise
         raise UserError(
-            f"stage '{address}': {module_name} cannot be imported: {type(error).__name__}: {error}."
-            " Mend the file."
+            f"stage '{address}': {module_name} cannot be imported ({type(error).__name__}: "
+            f"{error}). Correct that file."
         ) from error
     finally:
         sys.path[:] = before
@@ -298,7 +302,9 @@ def _import_class(
             f"{name_nearest(class_name, stages)} It has: {list_names(stages)}."
         )
     if not callable(getattr(found, "run", None)):
-        raise UserError(f"stage '{address}': {class_name} does not define run(self, inputs...).")
+        raise UserError(
+            f"stage '{address}': {class_name} has no method run. Define run(self, inputs...)."
+        )
     return found
 
 

@@ -157,7 +157,7 @@ class Store:
                     n: open_array(path, file, f"arrays/{i}") for i, n in enumerate(digests)
                 }
                 if check and any(digest_stored(arrays[n]) != digests[n] for n in arrays):
-                    raise StoreError(f"{path}: differs from its digests.")
+                    raise StoreError(f"{path}: the piece differs from its digests. Delete it.")
                 return arrays
         except (StoreError, KeyError, ValueError, OSError):
             path.unlink(missing_ok=True)
@@ -202,8 +202,8 @@ def read_outputs_of(path: Path) -> dict[str, Artifact]:
         check_links(file, path)
         if int(file.attrs.get("schema", -1)) != SCHEMA:
             raise StoreError(
-                f"{path}: schema {file.attrs.get('schema', 'none')}, this version reads {SCHEMA}. "
-                "It is not a result of this version; compute it again."
+                f"{path}: its schema is {file.attrs.get('schema', 'none')}, this version reads "
+                f"{SCHEMA}. Run the pipeline again, which computes it anew."
             )
         return {name: read_artifact(path, file, name) for name in file["outputs"]}
 

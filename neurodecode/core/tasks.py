@@ -140,10 +140,24 @@ def execute(task: Task, job: str = "all", block: str = "") -> Outcome:
     except UserError as error:
         return Outcome(error=str(error), trace=traceback.format_exc(), kind="user")
     except MemoryError as error:
-        text = f"out of memory ({error}). Lower execution: {{batch_size}}, or use fewer workers."
+        text = (
+            f"out of memory ({error}). Lower execution: {{batch_size: ...}} of the step, or use "
+            "fewer --workers."
+        )
+        return Outcome(error=text, trace=traceback.format_exc(), kind="step")
+    except OSError as error:
+        text = (
+            f"{type(error).__name__}: {error}. The system refused a file, the disk or the network. "
+            "Check the path, its permissions and the free space, and run again."
+        )
         return Outcome(error=text, trace=traceback.format_exc(), kind="step")
     except Exception as error:
-        text = f"{type(error).__name__}: {error}"
+        own = ":" in task.address  # a stage of the user's own
+        next_step = "Correct it there" if own else "Please report it, with the traceback"
+        text = (
+            f"{type(error).__name__}: {error}. This is a mistake in the code of '{task.address}', "
+            f"not in the pipeline file. {next_step}."
+        )
         return Outcome(error=text, trace=traceback.format_exc(), kind="step")
 
 
@@ -193,7 +207,10 @@ def _run(task: Task, stage: Stage, store: Store, inputs: dict[str, Any]) -> Any:
     parts = {b: store.read_block(task.address, task.key, b, check=False) for b in blocks}
     lost = [b for b, arrays in parts.items() if arrays is None]
     if lost:
-        raise StepFailed(f"{task.label}: the pieces {', '.join(lost)} cannot be read back.")
+        raise StepFailed(
+            f"{task.label}: the pieces {', '.join(lost)} cannot be read back. Check the free space "
+            "on the cache's disk, and run again."
+        )
     return stage.assemble(parts, **inputs)  # type: ignore[arg-type]
 
 
@@ -246,12 +263,15 @@ def _name_outputs(stage: Stage, made: Any) -> dict[str, Artifact]:
     outputs = {name: artifact for name, artifact in outputs.items() if artifact is not None}
     for name, spec in wanted.items():
         if name not in outputs and not spec.optional:
-            raise StepFailed(f"{stage.stage}: run did not return '{name}'.")
+            raise StepFailed(
+                f"{stage.stage}: run did not return '{name}'. Return it, or annotate it as "
+                "optional."
+            )
     for name, artifact in outputs.items():
         if name not in wanted or not isinstance(artifact, wanted[name].artifact):
             raise StepFailed(
                 f"{stage.stage}: run returned {type(artifact).__name__} as '{name}', which its "
-                "annotation does not name."
+                "annotation does not name. Annotate what run returns."
             )
     return outputs
 

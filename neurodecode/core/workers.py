@@ -16,7 +16,10 @@ from neurodecode.core.runner import Id, News, Run
 from neurodecode.core.stage import Stage
 from neurodecode.core.tasks import Outcome, Task, execute
 
-DIED = "its worker died (out of memory, or killed). Use fewer workers, or none."
+DIED = (
+    "the process that ran it ended without a word: out of memory, or killed. Use fewer --workers, "
+    "or lower execution: {batch_size: ...} of the step."
+)
 
 _queue: Any = None  # of a worker process: where it reports progress
 

@@ -59,11 +59,20 @@ def parse_yaml(text: str, name: str) -> Node:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else "?"
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise PipelineError([f"{name}:{line}: not valid YAML: {problem}."]) from error
+        raise PipelineError(
+            [
+                f"{name}:{line}: this is not YAML ({problem}). Check the indentation, the brackets "
+                "and the space after each colon."
+            ]
+        ) from error
     except (ValueError, RecursionError, AttributeError) as error:
-        raise PipelineError([f"{name}: not valid YAML: {error}."]) from error
+        raise PipelineError(
+            [f"{name}: this is not YAML ({error}). Check that it is a text file, saved as UTF-8."]
+        ) from error
     if composed is None:
-        raise PipelineError([f"{name}: the file is empty. Give it 'steps:'."])
+        raise PipelineError(
+            [f"{name}: it is empty. Write 'steps:' and below it the steps, indented."]
+        )
     problems: list[str] = []
     node = _convert(composed, name, problems, 0)
     if problems:
@@ -74,7 +83,9 @@ def parse_yaml(text: str, name: str) -> Node:
 def _convert(composed: Any, name: str, problems: list[str], depth: int) -> Node:
     line = composed.start_mark.line + 1
     if depth > MAX_DEPTH:
-        problems.append(f"{name}:{line}: nested deeper than {MAX_DEPTH} levels.")
+        problems.append(
+            f"{name}:{line}: nested deeper than {MAX_DEPTH} levels. Remove brackets or indentation."
+        )
         return Node("", line)
     if composed.anchor is not None:
         problems.append(
@@ -85,7 +96,7 @@ def _convert(composed: Any, name: str, problems: list[str], depth: int) -> Node:
     kind = type(composed).__name__
     tag = str(getattr(composed, "tag", "") or "")
     if tag and tag.removeprefix("tag:yaml.org,2002:") not in CORE_TAGS:
-        problems.append(f"{name}:{line}: the tag {tag} is not read. A pipeline is plain data.")
+        problems.append(f"{name}:{line}: the tag {tag} is not read. Write plain values.")
         return Node("", line)
     if kind == "ScalarNode":
         return Node(_read_text(composed), line, plain=composed.style is None)
@@ -97,12 +108,16 @@ def _convert(composed: Any, name: str, problems: list[str], depth: int) -> Node:
     for key_node, value_node in composed.value:
         key_line = key_node.start_mark.line + 1
         if type(key_node).__name__ != "ScalarNode":
-            problems.append(f"{name}:{key_line}: a key must be a word.")
+            problems.append(
+                f"{name}:{key_line}: a list or a mapping stands where a name is expected. "
+                "Write name: value."
+            )
             continue
         key = _read_text(key_node)
         if key in found:
             problems.append(
-                f"{name}:{key_line}: '{key}' is given twice (first in line {lines[key]})."
+                f"{name}:{key_line}: '{key}' is given twice (first in line {lines[key]}). "
+                "Remove or rename one."
             )
             continue
         lines[key] = key_line
@@ -207,7 +222,12 @@ def apply_override(root: Node, text: str) -> None:
     where, equals, value = text.partition("=")
     path = where.strip().split(".")
     if not equals or not all(path):
-        raise PipelineError([f"override '{text}': write it as step.setting=value or param=value."])
+        raise PipelineError(
+            [
+                f"override '{text}' is neither step.setting=value nor param=value. Write it so, "
+                "such as decoded.alphas=[1e3,1e4]."
+            ]
+        )
     steps = root.value.get("steps", Node({}))
     params = root.value.get("params", Node({}))
     parsed = parse_yaml(value, f"override '{text}'") if value.strip() else Node("")
@@ -231,7 +251,12 @@ def apply_override(root: Node, text: str) -> None:
             )
         holder = holder.value[key]
     if not isinstance(holder.value, dict):
-        raise PipelineError([f"override '{text}': '{'.'.join(path[:-1])}' holds no keys."])
+        raise PipelineError(
+            [
+                f"override '{text}': '{'.'.join(path[:-1])}' is a single value, with no names "
+                "below it. Name a setting of a step: step.setting=value."
+            ]
+        )
     holder.value[keys[-1]] = parsed
 
 

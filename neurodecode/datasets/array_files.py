@@ -220,7 +220,7 @@ def _load_numpy(path: Path, key: str, where: str) -> np.ndarray:
             ) from error
         raise DataError(
             f"{where}: '{key or path.name}' in {path} cannot be read ({error}). The file is "
-            "truncated or damaged: copy or save it again."
+            "truncated or damaged. Copy or save it again."
         ) from error
 
 
@@ -242,7 +242,7 @@ def _read_table(path: Path, where: str) -> dict[str, list[str]]:
         if len(line) != len(header):
             raise DataError(
                 f"{where}: {path}, line {number} has {len(line)} cells, the header {len(header)}. "
-                "The file is cut off or has a stray separator: mend that line."
+                "The file is cut off or has a stray separator. Correct that line."
             )
     cells = zip(*lines[1:], strict=True) if len(lines) > 1 else ((),) * len(header)
     return {name: [c.strip() for c in column] for name, column in zip(header, cells, strict=True)}

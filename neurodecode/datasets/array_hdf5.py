@@ -25,7 +25,7 @@ def open_hdf5(path: Path, where: str) -> Iterator[Any]:
     except OSError as error:
         raise DataError(
             f"{where}: {path} cannot be opened as HDF5 ({error}). It is truncated, damaged or of "
-            "another format: copy or save it again."
+            "another format. Copy or save it again."
         ) from error
     with file:
         yield file
@@ -97,7 +97,7 @@ def read_dataset(dataset: Any, path: Path, where: str) -> np.ndarray:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"{where}: '{name}' in {path} cannot be read ({error}). The file is truncated or "
-            "damaged: copy or save it again."
+            "damaged. Copy or save it again."
         ) from error
 
 

@@ -129,7 +129,7 @@ def _read_variables(path: Path) -> Mapping[str, np.ndarray]:
     except Exception as error:  # scipy raises whatever the damaged bytes lead it to
         raise DataError(
             f"datasets.digit69: {path} cannot be read as a MATLAB 5 file ({error}). "
-            "It may be truncated: get it again."
+            "It may be truncated. Get it again."
         ) from error
 
 

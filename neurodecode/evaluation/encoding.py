@@ -217,7 +217,7 @@ class Encoding(Stage):
         if ceiling.scale != self.metric or ceiling.over != "voxels":
             raise DataError(
                 f"{self.stage}: the ceiling is {ceiling.scale} over {ceiling.over}, the score "
-                f"{self.metric} over voxels. r and r² never mix: make the ceiling in {self.metric}."
+                f"{self.metric} over voxels. r and r² never mix. Make the ceiling in {self.metric}."
             )
         if len(ceiling.values) != len(values):
             raise DataError(

@@ -54,9 +54,15 @@ class SelectVoxels(Stage):
     def _check_settings(self) -> Self:
         n_given = (self.n_voxels is not None) + (self.threshold is not None)
         if self.by == "roi" and (not self.rois or n_given):
-            raise ValueError("by: roi takes rois: [name, ...], and no n_voxels or threshold.")
+            raise ValueError(
+                "by: roi is set without rois, or with n_voxels or threshold. Set rois: [name, ...] "
+                "alone."
+            )
         if self.by != "roi" and (self.rois or n_given != 1):
-            raise ValueError(f"by: {self.by} takes one of n_voxels and threshold, and no rois.")
+            raise ValueError(
+                f"by: {self.by} is set with both or none of n_voxels and threshold, or with rois. "
+                "Set one of n_voxels and threshold alone."
+            )
         return self
 
     def sees(self) -> dict[str, Sight]:

@@ -52,8 +52,8 @@ class Split(Artifact):
     def __post_init__(self) -> None:
         if self.roles.shape[1] != len(self.samples):
             raise DataError(
-                f"split: roles are for {self.roles.shape[1]} samples, the table has "
-                f"{len(self.samples)}."
+                f"split: roles are for {self.roles.shape[1]} samples, but the table has "
+                f"{len(self.samples)}. Give one column of roles per sample."
             )
 
     @property
@@ -129,7 +129,7 @@ class Model(Artifact):
         }
         if not found:
             raise DataError(
-                f"model of {self.stage}: no arrays for fold {fold}; it has {self.n_folds} folds. "
+                f"model of {self.stage}: it has {self.n_folds} folds, and none with number {fold}. "
                 "Use the split that it was fitted with."
             )
         return found
