@@ -13,6 +13,7 @@ doctor.py   packages, devices, data folders, disk
 new.py      a template of a stage or a pipeline
 report.py   write the reports of a pipeline that is up to date
 schema.py   JSON Schema of pipeline files, for editors
+errors.py   every error message, its cause and its mend
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import typer
 from neurodecode.cli import (
     accept,
     doctor,
+    errors,
     export,
     gc,
     list,
@@ -45,18 +47,35 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (run, plan, why, accept, show, list, export, verify, gc, doctor, report, schema):
+for module in (
+    run,
+    plan,
+    why,
+    accept,
+    show,
+    list,
+    export,
+    verify,
+    gc,
+    doctor,
+    report,
+    schema,
+    errors,
+):
     app.command(module.__name__.rsplit(".", 1)[-1])(module.command)
 app.add_typer(new.app, name="new")
 
 
 def main() -> None:
     """Run the command line; exit with 0 (done), 1 (a step failed) or 2 (the user's mistake)."""
-    from neurodecode.cli.console import say_error
-    from neurodecode.core.errors import NeurodecodeError, UserError
+    from neurodecode.cli.console import say_crash, say_error, say_problems
+    from neurodecode.core.errors import NeurodecodeError, PipelineError, UserError
 
     try:
         app()
+    except PipelineError as error:
+        say_problems(error.problems)
+        sys.exit(2)
     except UserError as error:
         say_error(str(error))
         sys.exit(2)
@@ -65,4 +84,7 @@ def main() -> None:
         sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        say_crash(error)
         sys.exit(1)

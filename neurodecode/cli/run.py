@@ -86,16 +86,14 @@ def _check_inputs_fresh(graph: Graph, wanted: set, cache: Path | None) -> None:
 
 
 def _say_summary(graph: Graph, summary: Summary, seconds: float) -> None:
-    from neurodecode.cli.console import format_seconds, say
+    from neurodecode.cli.console import format_seconds, say, say_failure
 
     text = f"{len(summary.computed)} computed, {len(summary.fresh)} fresh"
     if summary.failed or summary.skipped:
         text += f", {len(summary.failed)} failed, {len(summary.skipped)} skipped"
     say(f"{graph.name}: {text}, {format_seconds(seconds)}")
     for key, outcome in summary.failed.items():
-        say(f"\nFAILED {graph.instances[key].label}\n  {outcome.error}")
-        if key in summary.logs:
-            say(f"  traceback: {summary.logs[key]}")
+        say_failure(graph.instances[key].label, outcome.error, summary.logs.get(key))
     if summary.failed:
         say(f"\nWhat is finished is kept. After mending, go on with:\n  {_word_resume()}")
 

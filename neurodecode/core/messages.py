@@ -249,7 +249,8 @@ def _read_text(node: ast.expr, scope: _Scope) -> list[Pieces]:
         pairs = itertools.product(_read_text(node.left, scope), _read_text(node.right, scope))
         return [left + right for left, right in pairs]
     if isinstance(node, ast.IfExp) and (_is_text(node.body) or _is_text(node.orelse)):
-        return [(_choose([*_read_text(node.body, scope), *_read_text(node.orelse, scope)]),)]
+        choices = [*_read_text(node.body, scope), *_read_text(node.orelse, scope)]
+        return choices if all(_says_something(c) for c in choices) else [(_choose(choices),)]
     if isinstance(node, ast.Attribute) and ast.unparse(node) == "self.stage" and scope.stage:
         return [(scope.stage,)]
     if isinstance(node, ast.Name) and node.id not in scope.unfolded:

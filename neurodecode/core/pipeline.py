@@ -10,6 +10,7 @@ controls:  {of: step, kinds: [...], n_shuffles: 50}   (controls.py)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -74,5 +75,10 @@ def build_graph(
     order = sort_steps(draft)
     graph = expand(draft, order)  # checks settings and wiring, whatever else was found
     if draft.problems:
-        raise PipelineError(list(dict.fromkeys(draft.problems)))
+        raise PipelineError(sorted(dict.fromkeys(draft.problems), key=_read_line))
     return graph
+
+
+def _read_line(problem: str) -> int:
+    found = re.search(r":(\d+): ", problem)
+    return int(found[1]) if found else 0
