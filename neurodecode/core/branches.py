@@ -195,7 +195,7 @@ def _find_branches(
     if not found and not kind.optional and any(name == step for name, _ in instances):
         draft.complain(
             line,
-            f"{spec.name}: {key}: no branch of '{step}' is left to gather. "
+            f"{spec.name}: {key}: no branch of {step} is left to gather. "
             "Give 'each' more values, or leave fewer out with 'not:'.",
         )
     return found
@@ -318,7 +318,7 @@ def _complain_setting(
         return
     if problem["type"] == "missing":
         text = (
-            f"{spec.name}: setting '{name}' is missing, and {spec.address} has no default for it. "
+            f"{spec.name}: setting '{name}' is missing. {spec.address} has no default for it. "
             f"Add {name}: to this step."
         )
     elif problem["type"] == "value_error":

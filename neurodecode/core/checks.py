@@ -79,7 +79,8 @@ def check_varying(values: np.ndarray, *, what: str, where: str) -> None:
         raise DataError(
             f"{where}: {what} hold {len(constant)} constant columns (first: "
             f"{constant[:5].tolist()}). A column without variance cannot be standardised. "
-            "Mask such columns first (preprocessing.select_voxels)."
+            "Drop them first (preprocessing.select_voxels with by: variance and threshold: 1e-12, "
+            "say)."
         )
 
 

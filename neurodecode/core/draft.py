@@ -159,7 +159,7 @@ def _read_each(
             if not isinstance(node.value, list) or not node.value:
                 draft.complain(
                     node.line,
-                    f"each: '{name}' has no list of values. Write {name}: [one, other].",
+                    f"each: '{name}' needs a list of values. Write {name}: [one, other].",
                 )
                 continue
             if any(not isinstance(v.value, str) for v in node.value):
@@ -178,7 +178,7 @@ def _read_each(
             line = zipped.line if zipped is not None else 1
             draft.complain(
                 line,
-                f"each: zip has lists of different lengths: {got}. Give them as many values each.",
+                f"each: zip needs lists of one length, got {got}. Give as many values in each.",
             )
             continue
         rows = [
@@ -212,7 +212,7 @@ def _read_step(draft: Draft, name: str, node: Node) -> None:
     if not isinstance(node.value, dict) or "stage" not in node.value:
         draft.complain(
             node.line,
-            f"{name}: the step does not say its stage. Write {name}: {{stage: datasets.digits}}, "
+            f"{name}: needs a 'stage:'. Write {name}: {{stage: datasets.digits}}, "
             "say, or see neurodecode list stages.",
         )
         draft.broken.add(name)
@@ -239,7 +239,7 @@ def _read_step(draft: Draft, name: str, node: Node) -> None:
             if not isinstance(reason, str) or len(reason.split()) < 2:
                 draft.complain(
                     line,
-                    f"{name}: {key} lacks the reason, in two words or more. "
+                    f"{name}: {key} needs the reason, in words. "
                     f'Write {key}: "why this is right here".',
                 )
             setattr(spec, key, value)

@@ -145,7 +145,7 @@ def check_links(file: h5py.File, path: Path) -> None:
             link = group.get(name, getlink=True)
             if isinstance(link, h5py.ExternalLink):
                 raise StoreError(
-                    f"{path}: '{name}' is a link to another file, which is never followed. "
+                    f"{path}: '{name}' is a link to another file; refused. "
                     "Delete the file and run the pipeline again."
                 )
             item = group.get(name)
@@ -153,7 +153,7 @@ def check_links(file: h5py.File, path: Path) -> None:
                 walk(item)
             elif isinstance(item, h5py.Dataset) and (item.is_virtual or item.external):
                 raise StoreError(
-                    f"{path}: '{name}' keeps its data in another file, which is never opened. "
+                    f"{path}: '{name}' keeps its data in another file; refused. "
                     "Delete the file and run the pipeline again."
                 )
 

@@ -38,7 +38,7 @@ VERBS = (
     "Split", "Stack", "State", "Take", "Train", "Transpose", "Trim", "Use", "Write",
 )  # fmt: skip
 _MEND = re.compile(rf"[\[(]?(?:{'|'.join((*ALLOWED, *VERBS))})\b", re.IGNORECASE)
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+|(?<=[.!?]\])\s+")
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|(?<=[.!?]\])\s+|(?<=\})\s+(?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ def _read_text(node: ast.expr, scope: _Scope) -> list[Pieces]:
         return [sum(wording, ()) for wording in itertools.product(*parts)]
     if isinstance(node, ast.FormattedValue):
         return _read_text(node.value, scope)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+    if isinstance(node, ast.BinOp) and _is_text(node):
         pairs = itertools.product(_read_text(node.left, scope), _read_text(node.right, scope))
         return [left + right for left, right in pairs]
     if isinstance(node, ast.IfExp) and (_is_text(node.body) or _is_text(node.orelse)):
@@ -266,6 +266,8 @@ def _read_text(node: ast.expr, scope: _Scope) -> list[Pieces]:
 def _is_text(node: ast.expr) -> bool:
     if isinstance(node, ast.IfExp):
         return _is_text(node.body) and _is_text(node.orelse)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _is_text(node.left) or _is_text(node.right)
     return isinstance(node, ast.JoinedStr) or (
         isinstance(node, ast.Constant) and isinstance(node.value, str)
     )

@@ -202,8 +202,8 @@ def read_outputs_of(path: Path) -> dict[str, Artifact]:
         check_links(file, path)
         if int(file.attrs.get("schema", -1)) != SCHEMA:
             raise StoreError(
-                f"{path}: its schema is {file.attrs.get('schema', 'none')}, this version reads "
-                f"{SCHEMA}. Run the pipeline again, which computes it anew."
+                f"{path}: schema {file.attrs.get('schema', 'none')}, this version reads {SCHEMA}. "
+                "Run the pipeline again, which computes it anew."
             )
         return {name: read_artifact(path, file, name) for name in file["outputs"]}
 

@@ -16,10 +16,7 @@ from neurodecode.core.runner import Id, News, Run
 from neurodecode.core.stage import Stage
 from neurodecode.core.tasks import Outcome, Task, execute
 
-DIED = (
-    "the process that ran it ended without a word: out of memory, or killed. Use fewer --workers, "
-    "or lower execution: {batch_size: ...} of the step."
-)
+DIED = "its worker died (out of memory, or killed). Use fewer workers, or none."
 
 _queue: Any = None  # of a worker process: where it reports progress
 

@@ -61,17 +61,17 @@ def parse_yaml(text: str, name: str) -> Node:
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise PipelineError(
             [
-                f"{name}:{line}: this is not YAML ({problem}). Check the indentation, the brackets "
+                f"{name}:{line}: not valid YAML: {problem}. Check the indentation, the brackets "
                 "and the space after each colon."
             ]
         ) from error
     except (ValueError, RecursionError, AttributeError) as error:
         raise PipelineError(
-            [f"{name}: this is not YAML ({error}). Check that it is a text file, saved as UTF-8."]
+            [f"{name}: not valid YAML: {error}. Check that it is a text file, saved as UTF-8."]
         ) from error
     if composed is None:
         raise PipelineError(
-            [f"{name}: it is empty. Write 'steps:' and below it the steps, indented."]
+            [f"{name}: the file is empty. Write 'steps:' and below it the steps, indented."]
         )
     problems: list[str] = []
     node = _convert(composed, name, problems, 0)
@@ -108,10 +108,7 @@ def _convert(composed: Any, name: str, problems: list[str], depth: int) -> Node:
     for key_node, value_node in composed.value:
         key_line = key_node.start_mark.line + 1
         if type(key_node).__name__ != "ScalarNode":
-            problems.append(
-                f"{name}:{key_line}: a list or a mapping stands where a name is expected. "
-                "Write name: value."
-            )
+            problems.append(f"{name}:{key_line}: a key must be a word. Write name: value.")
             continue
         key = _read_text(key_node)
         if key in found:
@@ -224,8 +221,8 @@ def apply_override(root: Node, text: str) -> None:
     if not equals or not all(path):
         raise PipelineError(
             [
-                f"override '{text}' is neither step.setting=value nor param=value. Write it so, "
-                "such as decoded.alphas=[1e3,1e4]."
+                f"override '{text}' lacks a name or a value; write it as step.setting=value or "
+                "param=value."
             ]
         )
     steps = root.value.get("steps", Node({}))

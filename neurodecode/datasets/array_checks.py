@@ -117,7 +117,7 @@ def _check_columns(flat: np.ndarray) -> list[str]:
             f"{ERROR}{int((~finite).sum())} response values are NaN or infinite, in {len(columns)} "
             f"of {flat.shape[1]} columns ({_list(columns)}) and {len(rows)} of {len(flat)} samples "
             f"({_list(rows)}). Drop those columns or samples from the files, or set keep_nan: true "
-            "and mask them in a later step."
+            "where a stage of your own masks them."
         )
     with np.errstate(invalid="ignore"):
         constant = np.flatnonzero((flat == flat[:1]).all(0)) if len(flat) > 1 else np.zeros(0, int)

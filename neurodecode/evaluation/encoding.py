@@ -192,7 +192,7 @@ class Encoding(Stage):
             raise DataError(
                 f"{self.stage}: a held-out {self.within} holds {least} rows. Allowed: 3 or more "
                 f"for a score within each {self.within}. Use fewer folds, within: run or fold, or "
-                "ask for within: pooled, which is biased."
+                "set within: pooled, which is biased."
             )
         return parts
 

@@ -55,13 +55,11 @@ class SelectVoxels(Stage):
         n_given = (self.n_voxels is not None) + (self.threshold is not None)
         if self.by == "roi" and (not self.rois or n_given):
             raise ValueError(
-                "by: roi is set without rois, or with n_voxels or threshold. Set rois: [name, ...] "
-                "alone."
+                "by: roi takes rois, and no n_voxels or threshold. Set rois: [name, ...] alone."
             )
         if self.by != "roi" and (self.rois or n_given != 1):
             raise ValueError(
-                f"by: {self.by} is set with both or none of n_voxels and threshold, or with rois. "
-                "Set one of n_voxels and threshold alone."
+                f"by: {self.by} takes n_voxels or threshold, and no rois. Set one of the two alone."
             )
         return self
 

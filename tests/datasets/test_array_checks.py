@@ -93,7 +93,8 @@ def test_counting_from_one_is_explained():
 
 def test_lengths_are_told():
     assert check_arrays(np.zeros((3, 2)), ["a"]) == [
-        "error: lengths differ: responses 3, stimulus ids 1, runs 1."
+        "error: lengths differ: responses 3, stimulus ids 1, runs 1. "
+        "Check which arrays belong together."
     ]
 
 

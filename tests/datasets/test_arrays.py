@@ -341,7 +341,7 @@ def test_mistakes_are_refused(small, change, message):
     ("settings", "message"),
     [
         ({"item_ids": "names"}, "need both stimuli and stimulus_ids"),
-        ({"parts": ("a", "b")}, "parts names 2 parts, responses have 1"),
+        ({"parts": ("a", "b")}, "parts names 2 parts, not 1"),
         ({"id_template": "{nam}"}, "Known here: name, id, part, row"),
         ({"columns": {"run": "run"}}, "settings of their own"),
         ({"value_range": (1, 0)}, "smaller first"),

@@ -129,7 +129,7 @@ class Model(Artifact):
         }
         if not found:
             raise DataError(
-                f"model of {self.stage}: it has {self.n_folds} folds, and none with number {fold}. "
+                f"model of {self.stage}: no arrays for fold {fold}; it has {self.n_folds} folds. "
                 "Use the split that it was fitted with."
             )
         return found
