@@ -6,7 +6,8 @@ import time
 import pytest
 
 from neurodecode.core.message_search import find_by_words, find_messages, format_page
-from neurodecode.core.messages import Hole, Message, list_messages, split_message
+from neurodecode.core.messages import PACKAGE, Hole, Message, list_messages, split_message
+from neurodecode.core.stage import STAGE_FOLDERS
 
 # Words of the code, which say nothing to who reads a message, and words that blame.
 UNKIND = ("instance", "ref", "token", "dict", "kwargs", "ndarray", "invalid", "illegal", "forgot",
@@ -104,6 +105,14 @@ def test_messages_are_short_plain_and_ended(messages):
         found = [w for w in UNKIND if re.search(rf"\b{w}s?\b", own, re.IGNORECASE)]
         assert not found, f"{m.raised_in[0]}: {found} in: {m.text}"
         assert m.text.endswith((".", "}", ")", "]", "{lines}")), f"does not end: {m.text}"
+
+
+def test_the_stages_that_messages_name_exist(messages):
+    folders = "|".join((*STAGE_FOLDERS, "numerics"))
+    for m in messages:
+        for address in re.findall(rf"\b((?:{folders})\.[a-z_0-9]+)", m.text):
+            path = PACKAGE.joinpath(*address.split(".")).with_suffix(".py")
+            assert path.is_file(), f"{address} is named in: {m.text}"
 
 
 def test_every_message_finds_itself(messages):

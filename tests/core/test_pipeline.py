@@ -279,10 +279,10 @@ steps:
         4: "'unused' is never used",
         6: "Unknown key 'pth' for ours.data:Data. Did you mean 'path'?",
         8: "two: input 'features' (Features) is missing",
-        9: "three: stimuli takes Stimuli, but data (ours.data:Data) gives Features",
+        9: "three: stimuli takes Stimuli, but 'data' (ours.data:Data) gives Features",
         10: "Unknown stage 'evaluation.splt'. Did you mean 'evaluation.split'?",
         12: "six: ${subjct} is neither in params nor in each. Did you mean 'subject'?",
-        13: "seven: features: data has no output 'stimuli'. It gives: features.",
+        13: "seven: features: 'data' has no output 'stimuli'. It gives: features.",
         17: "eight: ${fctor} is neither in params nor in each",
     }
     for line, words in wanted.items():
@@ -314,7 +314,7 @@ MISTAKES = {
     S + "  a: {stage: digits}": "Unknown stage 'digits'. Did you mean 'datasets.digits'?",
     S + "  a: {stage: 'ours.data:Dta'}": "has no stage class 'Dta'. Did you mean 'Data'?",
     S + "  a: {stage: 'nowhere.stages:X'}": "no module 'nowhere.stages'",
-    S + f"  a: {{{SCALE}, features: b}}\n  b: {{{SCALE}, features: a}}": "circle: a needs b needs a",
+    S + f"  a: {{{SCALE}, features: b}}\n  b: {{{SCALE}, features: a}}": "circle: a needs b needs",
     S + DATA + f"  a: {{{SCALE}, features: data, gather: s}}": "no variable 's'",
     "each: {s: ['1', '2']}\n" + S + BY_S + f"  a: {{{SCALE}, features: d, gather: s}}": (
         "features takes one Features, but is given 2 branches"
