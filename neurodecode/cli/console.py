@@ -45,7 +45,7 @@ def say_problems(problems: Sequence[str]) -> None:
 def say_failure(label: str, error: str, log: Path | None) -> None:
     """Print why a step failed, and where its traceback lies."""
     say(f"\nFAILED {label}")
-    for line in error.splitlines():
+    for line in error.removeprefix(f"{label}: ").splitlines():
         _print_fitted(f"  {line}", sys.stdout)
     if log is not None:
         say(f"  traceback: {log}")
@@ -189,7 +189,7 @@ class RunPrinter:
             say(f"  {self.done}/{self.total} steps")
 
     def _say_failed(self, news: News) -> None:
-        first = next(iter(news.text.splitlines()), "")
+        first = next(iter(news.text.splitlines()), "").removeprefix(f"{news.label}: ")
         if len(first) > CUT_AFTER:  # told in full when the run has ended
             first = first[:CUT_AFTER].rsplit(" ", 1)[0] + " …"
         self._line(f"FAILED    {news.label}: {first}")

@@ -13,6 +13,13 @@ from neurodecode.core.graph import Branch, Graph, Instance, Ref
 from neurodecode.core.stage import InputSpec, Stage, read_inputs, read_outputs
 from neurodecode.core.yaml_tree import Node, find_variables, substitute, to_plain
 
+# pydantic's names of what a setting takes, in plain words
+PLAIN_KINDS = {
+    "a valid integer": "a whole number", "a valid number": "a number", "a valid string": "text",
+    "a valid boolean": "true or false", "a valid tuple": "a list, such as [1, 2]",
+    "a valid list": "a list, such as [1, 2]", "a valid dictionary": "names with values",
+}  # fmt: skip
+
 
 def check_variables(draft: Draft) -> None:
     """Note every variable that is named but neither in params nor in each."""
@@ -221,7 +228,7 @@ def _choose_output(
         # the output named like its kind comes first: 'decoded' means decoded.predictions
         if len(fitting) > 1 and next(iter(outputs)) in fitting:
             fitting = [next(iter(outputs))]
-        got = ", ".join(o.artifact.__name__ for o in outputs.values())
+        got = ", ".join(dict.fromkeys(o.artifact.__name__ for o in outputs.values()))
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -233,9 +240,21 @@ def _choose_output(
     draft.complain(
         line,
         f"{spec.name}: {key} takes {kind.words}, but '{giver.name}' "
-        f"({giver.address}) gives {got}. Name a step that gives {kind.words}.",
+        f"({giver.address}) gives {got}. Name a step that gives {kind.words}: "
+        f"{_list_givers(draft, kind)}.",
     )
     return None
+
+
+def _list_givers(draft: Draft, kind: InputSpec) -> str:
+    """Return the steps that give what an input takes."""
+    return list_names(
+        [
+            name
+            for name, step in draft.steps.items()
+            if any(kind.accepts(output.artifact) for output in read_outputs(step.stage).values())
+        ]
+    )
 
 
 def _shape_input(
@@ -327,5 +346,6 @@ def _complain_setting(
         text = f"{spec.name}: Unknown setting '{name}'. Remove it, or correct its name."
     else:  # pydantic's words begin alike: "Input should be a valid integer, unable to parse ..."
         what = what.removeprefix("Input should be ").split(", unable to ")[0]
+        what = PLAIN_KINDS.get(what, what)
         text = f"{spec.name}: {name}: got {problem.get('input')!r}. Allowed: {what}."
     draft.complain(line, text)

@@ -29,6 +29,7 @@ ContactKind = Literal["label", "transductive", "unknown"]
 Tokens = Mapping[str, np.ndarray]
 
 EVERY_FOLD = -1
+TRAINED_BEFORE = "training of "  # begins the name of a step that trained an imported model
 NOTHING = np.uint64(0)
 NAMED_COLUMNS = (
     "sample_id", "source", "digest", "id", "stimulus_id", "category", "subject", "session", "run",
@@ -338,14 +339,21 @@ def _describe(contact: Contact, level: str, n_touched: int, n_rows: int, fold: i
 def _word_refusal(step: str, contact: Contact, text: str) -> str:
     if contact.kind == "transductive":
         mend = (
-            "It used them without labels (transductive). Fit that step on the training part "
-            f'(give it the split), or name it: allow_transductive: "why" in step '
-            f"'{contact.step}'."
+            "It used them without labels (transductive). Fit that step on the training part (give "
+            "it the split), or say in the file why this is right: allow_transductive: "
+            f"\"the reason, in words\" in step '{contact.step}'."
+        )
+    elif contact.step.startswith(TRAINED_BEFORE):
+        mend = (
+            "That model was trained before, outside this file. Test on stimuli that it has not "
+            "seen (choose others in the dataset's step), or train one with this split. To go on "
+            "all the same, with a red note on every figure: allow_leakage: "
+            f"\"the reason, in words\" in step '{step}'."
         )
     else:
         mend = (
             f"Give '{contact.step}' the split, so that it sees training rows only, or split by a "
             "coarser unit. To go on all the same, with a red note on every figure: "
-            f"allow_leakage: \"why\" in step '{contact.step}' or '{step}'."
+            f"allow_leakage: \"the reason, in words\" in step '{contact.step}' or '{step}'."
         )
     return f"{step}: {text} {mend}"

@@ -22,6 +22,7 @@ KINDS = (
 # A ValueError is for the user where pydantic makes it a mistake in a setting.
 VALIDATORS = ("model_validator", "field_validator")
 MOST_WORDINGS = 8
+FEWEST_WORDS = 4  # of a clause before a colon that says what is wrong
 # What is allowed: a list of what would do.
 ALLOWED = (
     "Allowed", "Known", "Columns", "Did you mean", "Inputs", "It gives", "It has", "It made",
@@ -31,14 +32,14 @@ ALLOWED = (
 VERBS = (
     "Add", "Annotate", "Ask for", "Average", "Bring", "Change", "Check", "Choose", "Convert",
     "Copy", "Correct", "Decode", "Define", "Delete", "Download", "Draw", "Drop", "Encode", "Fit",
-    "For a file of", "Free", "Get", "Give", "Hand", "Have", "Install", "Leave", "Lower", "Make",
-    "Mask", "Mend", "Name", "Normalise", "Number", "On a machine with a network", "Please report",
-    "Put", "Raise", "Read", "Remove", "Rename", "Reorder", "Repeat", "Rescale", "Resample",
-    "Resize", "Return", "Run", "Save", "Scale", "Score", "Select", "Set", "Shorten", "Show",
-    "Split", "Stack", "State", "Take", "Train", "Transpose", "Trim", "Use", "Write",
+    "Free", "Get", "Give", "Hand", "Install", "Keep", "Leave", "Let", "Lower", "Make", "Mask",
+    "Mend", "Name", "Normalise", "Number", "On a machine with a network", "Please report", "Put",
+    "Raise", "Read", "Remove", "Rename", "Reorder", "Repeat", "Resample", "Rescale", "Resize",
+    "Return", "Run", "Save", "Scale", "Score", "Select", "Set", "Shorten", "Show", "Split", "Stack",
+    "State", "Take", "Train", "Transpose", "Trim", "Use", "Write",
 )  # fmt: skip
 _MEND = re.compile(rf"[\[(]?(?:{'|'.join((*ALLOWED, *VERBS))})\b", re.IGNORECASE)
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+|(?<=[.!?]\])\s+|(?<=\})\s+(?=[A-Z])")
+_SENTENCE = re.compile(r"(?<=[.!?;:])\s+|(?<=[.!?]\])\s+|(?<=\})\s+(?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ class Message:
 def split_message(text: str) -> tuple[str, str]:
     """Return the part of a message that says what is wrong, and the part that says what to do.
 
-    The second begins at the first sentence, or clause after a semicolon, that opens with a verb
-    of VERBS or a list of ALLOWED.
+    The second begins at the first sentence, or clause after a semicolon or colon, that opens with
+    a verb of VERBS or a list of ALLOWED.
 
     Examples
     --------
@@ -109,9 +110,11 @@ def split_message(text: str) -> tuple[str, str]:
     >>> split_message("the card is absent; run the step again.")
     ('the card is absent;', 'run the step again.')
     """
-    starts = [0, *(m.end() for m in _SENTENCE.finditer(text))]
-    for start in starts[1:]:
-        if _MEND.match(text, start):
+    for found in _SENTENCE.finditer(text):
+        start = found.end()
+        after_colon = text[found.start() - 1] == ":"  # of a place, unless a sentence stands before
+        told = len(text[: found.start()].split(": ")[-1].split())
+        if _MEND.match(text, start) and (told >= FEWEST_WORDS or not after_colon):
             return text[:start].rstrip(), text[start:]
     return text, ""
 

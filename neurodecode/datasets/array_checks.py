@@ -96,10 +96,7 @@ def refuse_errors(findings: Sequence[str], *, keep_nan: bool, where: str) -> Non
     if keep_nan:
         errors = [error for error in errors if "NaN or infinite" not in error]
     if errors:
-        raise DataError(
-            f"{where}: {' '.join(errors)} Allowed: finite responses, and for every trial a "
-            "stimulus with an id of its own."
-        )
+        raise DataError(f"{where}: {' '.join(errors)}")
 
 
 def format_findings(findings: Sequence[str]) -> str:
@@ -115,9 +112,9 @@ def _check_columns(flat: np.ndarray) -> list[str]:
         columns, rows = np.flatnonzero(~finite.all(0)), np.flatnonzero(~finite.all(1))
         findings.append(
             f"{ERROR}{int((~finite).sum())} response values are NaN or infinite, in {len(columns)} "
-            f"of {flat.shape[1]} columns ({_list(columns)}) and {len(rows)} of {len(flat)} samples "
-            f"({_list(rows)}). Drop those columns or samples from the files, or set keep_nan: true "
-            "where a stage of your own masks them."
+            f"of {flat.shape[1]} columns (counted from 0: {_list(columns)}) and {len(rows)} of "
+            f"{len(flat)} samples ({_list(rows)}). Drop those columns or samples from the file, "
+            "or set keep_nan: true where a stage of your own masks them."
         )
     with np.errstate(invalid="ignore"):
         constant = np.flatnonzero((flat == flat[:1]).all(0)) if len(flat) > 1 else np.zeros(0, int)
@@ -153,9 +150,9 @@ def _check_ids(ids: np.ndarray, items: np.ndarray) -> list[str]:
         shown = [f"{row} '{ids[row]}'" for row in missing[:12]]
         more = f" and {len(missing) - 12} more" if len(missing) > 12 else ""
         findings.append(
-            f"{ERROR}{len(missing)} trials show a stimulus that is not there: "
-            f"{', '.join(shown)}{more}. Correct the trials' ids, or give the stimuli that "
-            f"lack.{_explain_counting(ids, items)}"
+            f"{ERROR}{len(missing)} trials show a stimulus that is not there, by row and id: "
+            f"{', '.join(shown)}{more}. Correct the trials' ids, or add the missing "
+            f"stimuli.{_explain_counting(ids, items)}"
         )
     unused = names[~np.isin(names, ids)]
     if len(unused):
@@ -178,7 +175,10 @@ def _explain_counting(ids: np.ndarray, items: np.ndarray) -> str:
         return ""
     for step, counted in ((-1, "from 1, the stimuli from 0"), (1, "from 0, the stimuli from 1")):
         if {i + step for i in asked} <= there:
-            return f" All would fit shifted by one: the trials seem to be counted {counted}."
+            return (
+                f" All would fit shifted by one: the trials seem to be counted {counted}. Set "
+                f"count_from: {int(step < 0)}, if the ids are row numbers."
+            )
     return ""
 
 

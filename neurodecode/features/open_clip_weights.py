@@ -247,8 +247,8 @@ def find_hub_file(repository: str, names: Sequence[str], revision: str | None = 
         f"{WHERE}: '{repository}' ({' or '.join(names)}) is not in the local cache "
         f"{constants.HF_HUB_CACHE}, and {problem}. On a machine with a network run "
         f"`hf download {repository} {names[0]}`, copy its cache folder here and point HF_HOME at "
-        "its parent; or give the file as checkpoint: PATH; or set random_weights: true for an "
-        "untrained control."
+        "its parent; or give the file as checkpoint: PATH; or set random_weights: true, in "
+        "the place of pretrained, for an untrained control."
     )
 
 
