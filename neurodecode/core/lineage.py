@@ -340,7 +340,8 @@ def _word_refusal(step: str, contact: Contact, text: str) -> str:
     if contact.kind == "transductive":
         mend = (
             "It used them without labels (transductive). Fit that step on the training part (give "
-            "it the split), or say in the file why this is right: allow_transductive: "
+            "it the split, and preprocessing.zscore per: training), or say in the file why this is "
+            "right: allow_transductive: "
             f"\"the reason, in words\" in step '{contact.step}'."
         )
     elif contact.step.startswith(TRAINED_BEFORE):

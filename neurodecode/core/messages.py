@@ -339,6 +339,8 @@ def _name_value(node: ast.expr) -> str:
     if isinstance(node, ast.GeneratorExp | ast.ListComp):
         of_all = node.elt if not isinstance(node.elt, ast.Name) else node.generators[0].iter
         return _name_value(of_all)
+    if isinstance(node, ast.Starred):
+        return _name_value(node.value)
     if isinstance(node, ast.List | ast.Tuple) and node.elts:
         return _name_value(node.elts[0])
     return "number" if isinstance(node, ast.Compare) else "value"
@@ -358,7 +360,7 @@ def _name_attribute(node: ast.Attribute) -> str:
 
 def _name_call(node: ast.Call) -> str:
     name = ast.unparse(node.func).split(".")[-1].strip("_")
-    inside = [a.value if isinstance(a, ast.Starred) else a for a in node.args]
+    inside = node.args
     if name == "type" and inside:
         return f"class of {_name_value(inside[0])}"
     if name == "get" and inside and isinstance(inside[0], ast.Constant):
