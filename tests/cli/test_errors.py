@@ -28,12 +28,12 @@ def test_the_page_is_up_to_date():
 
 
 def test_a_printed_message_is_looked_up(tmp_path):
-    (tmp_path / "two.yaml").write_text("seed: -1\nsteps:\n  a: {stage: features.pixel}\n")
+    (tmp_path / "two.yaml").write_text("steps:\n  a: {stage: features.pixel}\nseed: -1\n")
     refused = run(tmp_path, "plan", "two.yaml")
     assert refused.returncode == 2
     lines = refused.stderr.splitlines()
     assert lines[0] == "neurodecode: 2 mistakes:"
-    assert [line.split(":")[1] for line in lines[1:]] == ["1", "3"], "in the order of the file"
+    assert [line.split(":")[1] for line in lines[1:]] == ["2", "3"], "in the order of the file"
     looked_up = run(tmp_path, "errors", "-", given=refused.stderr).stdout
     assert "core.draft.read_draft" in looked_up
     assert "core.stage.find_stage" in looked_up

@@ -134,6 +134,20 @@ def test_several_messages_are_found_in_their_order(messages):
     assert not find_messages("all is well, nothing was printed", messages)
 
 
+def test_words_are_matched_in_their_order_and_as_near_as_they_stand():
+    lengths = Message(
+        "DataError", (Hole("{x}"), " rows here, ", Hole("{y}"), " rows there."), (), ""
+    )
+    absent = Message("DataError", ("the file of ", Hole("{x}"), " is absent."), (), "")
+    assert find_messages("3 rows here, 4 rows there.", [lengths]) == [lengths]
+    assert not find_messages("4 rows there. 3 rows here, then", [lengths])
+    text = "it has rows here, but the file of rows is absent. 3 rows here, 4 rows there."
+    assert find_messages(text, [lengths, absent]) == [absent, lengths]
+    far = "3 rows here, " + "x" * 5000 + " rows there."
+    assert not find_messages(far, [lengths])
+    assert find_messages(f"{far} 3 rows here, 4 rows there.", [lengths]) == [lengths]
+
+
 def test_a_long_paste_takes_no_time(messages):
     """Words are searched one after the other: what would stop a regex costs nothing."""
     start = time.perf_counter()
