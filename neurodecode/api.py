@@ -90,7 +90,7 @@ def run_pipeline(
     if summary.failed:
         lines = [f"{graph.instances[k].label}: {o.error}" for k, o in summary.failed.items()]
         raise StepFailed(
-            f"{len(lines)} steps failed. Mend what each names, then run again; what is finished is "
-            "kept.\n" + "\n".join(lines)
+            f"{len(lines)} steps failed. Correct what each names, then run again; what is finished "
+            "is kept.\n" + "\n".join(lines)
         )
     return Results(graph, store, summary)

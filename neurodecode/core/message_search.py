@@ -59,8 +59,8 @@ To look up a message, paste it: `neurodecode errors "MESSAGE"`, or, since messag
 `neurodecode errors -` and then the text. `neurodecode errors WORD …` shows those with these words.
 
 `neurodecode` exits with 0 when all is done, 1 when a step failed or a stored result cannot be
-read, 2 when the request or the file has a mistake, 130 when stopped by hand. Wrong options of a
-command are answered by its usage line (exit code 2). Anything else is a mistake of neurodecode
+read, 2 when the request or the file has a mistake, 130 when a run is stopped by hand. Wrong options
+of a command are answered by its usage line (exit code 2). Anything else is a mistake of neurodecode
 itself: one line (exit code 1) with the path of the traceback to report; `NEURODECODE_DEBUG=1`
 prints it.
 """

@@ -136,8 +136,8 @@ class ArrayFiles:
             row = next(i for i, c in enumerate(cells) if c not in MISSING and not _is_number(c))
             raise DataError(
                 f"{self.where}: {path}, column '{name}', line {row + 2} holds '{cells[row]}'. "
-                f"Allowed: numbers ({', '.join(MISSING[:2])} for missing ones). Mend the cell, or "
-                "name another column."
+                f"Allowed: numbers ({', '.join(MISSING[:2])} for missing ones). Correct the cell, "
+                "or name another column."
             ) from None
 
 
