@@ -16,6 +16,7 @@ import numpy as np
 from neurodecode.core.artifacts import (
     TEST,
     TRAIN,
+    VALIDATION,
     Artifact,
     Document,
     Events,
@@ -87,6 +88,14 @@ def make_split() -> Split:
     fold_of_sample = np.array(SHOWN) % N_FOLDS
     roles = np.where(fold_of_sample == np.arange(N_FOLDS)[:, None], TEST, TRAIN).astype(np.int8)
     return Split(roles=roles, samples=make_responses().samples, unit="stimulus")
+
+
+@cache
+def make_one_fold() -> Split:
+    """One fold: a quarter of the stimuli is tested, a quarter validates."""
+    quarter = np.array(SHOWN) % 4
+    roles = np.select([quarter == 0, quarter == 1], [TEST, VALIDATION], TRAIN)[None]
+    return Split(roles=roles.astype(np.int8), samples=make_responses().samples, unit="stimulus")
 
 
 def make_predictions(of: str = "features", role: str = "test") -> Predictions:
@@ -163,6 +172,13 @@ def make_voxel_scores() -> Scores:
     )  # fmt: skip
 
 
+def make_epochs() -> Responses:
+    """Every sample in session 01, as epochs of 6 channels and 5 times."""
+    responses = make_responses()
+    data = np.random.default_rng(8).normal(size=(len(SHOWN), 6, 5)).astype(np.float32)
+    return Responses(data=data, samples=responses.samples, sfreq=10.0, tmin=-0.1)
+
+
 def make_model() -> Model:
     arrays = {f"fold{k}/weights": np.full((N_VOXELS, N_FEATURES), k + 0.5) for k in range(N_FOLDS)}
     return Model(
@@ -208,12 +224,14 @@ def make_all() -> dict[str, Artifact]:
 class Case:
     """One way to run a stage.
 
-    ``needs`` names a raw file without which it cannot be run.
+    ``needs`` names a raw file without which it cannot be run; ``n_company`` is how many rows it is
+    given to see that few are treated as many are.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     needs: str = ""
+    n_company: int = 200
 
 
 def make_inputs(address: str) -> dict[str, Any]:
@@ -267,6 +285,10 @@ def _train_diffusion(folder: Path) -> list[Case]:
 
 
 SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
+    "features.efficientnet_lite": lambda folder: [
+        Case({}, {"stimuli": make_stimuli()}, n_company=24)
+    ],
+    "features.open_clip": lambda folder: [Case({}, {"stimuli": make_stimuli()}, n_company=48)],
     "alignment.stack": lambda folder: [
         Case({}, {"responses": {name: make_responses(name) for name in ("01", "02")}})
     ],
@@ -282,6 +304,25 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "preprocessing.select_voxels": lambda folder: [
         _case("preprocessing.select_voxels"),
         _case("preprocessing.select_voxels", {"by": "roi", "rois": ["V1"], "n_voxels": None}),
+        _case(
+            "preprocessing.select_voxels",
+            {"by": "encoding", "alphas": [1.0, 10.0], "n_inner_folds": 2},
+            features=make_features(),
+        ),
+        Case({"by": "scores"}, {"responses": make_responses(), "scores": make_voxel_scores()}),
+    ],
+    "preprocessing.noise_normalization": lambda folder: [
+        Case({}, {"responses": make_responses(), "split": make_one_fold()}),
+        Case({"method": "epoch"}, {"responses": make_epochs(), "split": make_one_fold()}),
+        Case({"per": "session"}, {"responses": make_epochs()}),
+    ],
+    "features.pca": lambda folder: [
+        Case({}, {"features": make_features()}),
+        Case({"fit_on": "training"}, {"features": make_features(), "split": make_one_fold()}),
+        Case(
+            {"fit_on": "reference", "by_band": True},
+            {"features": make_features(), "reference": make_features()},
+        ),
     ],
     "decoding.ridge": lambda folder: [
         _case("decoding.ridge"), _case("decoding.ridge", {"nested": True}),
@@ -296,9 +337,9 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "evaluation.compare": lambda folder: [
         _case("evaluation.compare", second=make_scores(shift=0.1))
     ],
-    "evaluation.controls": lambda folder: [
+    "evaluation.audit": lambda folder: [
         _case(
-            "evaluation.controls",
+            "evaluation.audit",
             shuffled={"0": make_scores(-0.1), "1": make_scores(-0.2)},
             others={"prior_only": make_scores(-0.3)},
         )

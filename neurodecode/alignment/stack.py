@@ -6,7 +6,7 @@ common surface has it. Nothing is fitted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -16,6 +16,8 @@ from neurodecode.core.artifacts import Responses, Space
 from neurodecode.core.errors import DataError
 from neurodecode.core.stage import Sight, Stage
 from neurodecode.core.tables import Table
+
+KNOWN_OF_STIMULI = ("source", "digest", "category")
 
 
 class Stack(Stage):
@@ -44,8 +46,7 @@ class Stack(Stage):
         first_name, first = parts[0]
         for name, part in parts:
             _check_alike(first_name, first, name, part)
-        shared = [c for c in first.samples if all(c in p.samples for _, p in parts)]
-        samples = Table({c: np.concatenate([p.samples[c] for _, p in parts]) for c in shared})
+        samples = stack_tables([part.samples for _, part in parts])
         ids = samples["sample_id"]
         if len(np.unique(ids)) < len(ids):
             raise DataError(
@@ -54,6 +55,29 @@ class Stack(Stage):
             )
         data = np.concatenate([np.asarray(p.data) for _, p in parts])
         return replace(first, data=data, samples=samples)
+
+
+def stack_tables(tables: Sequence[Table]) -> Table:
+    """Return sample tables one below the other, with the columns that all of them have.
+
+    What stimuli are (source, content, category) is kept where any table knows it, since two names
+    of one photograph are told by it: a part that does not know is told by the others, by id.
+    """
+    shared = {c: [table[c] for table in tables] for c in tables[0] if all(c in t for t in tables)}
+    for column in KNOWN_OF_STIMULI:
+        known = [table for table in tables if column in table]
+        if column in shared or not known or "stimulus_id" not in shared:
+            continue
+        ids = np.concatenate([table["stimulus_id"] for table in known]).astype(str)
+        values = np.concatenate([table[column] for table in known]).astype(str)
+        told = dict(zip(ids.tolist(), values.tolist(), strict=True))
+        shared[column] = [
+            table[column].astype(str)
+            if column in table
+            else np.array([told.get(i, "") for i in table["stimulus_id"].astype(str).tolist()], str)
+            for table in tables
+        ]
+    return Table({name: np.concatenate(columns) for name, columns in shared.items()})
 
 
 def _check_alike(first_name: str, first: Responses, name: str, part: Responses) -> None:

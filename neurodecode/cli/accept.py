@@ -33,11 +33,8 @@ def command(
     from neurodecode.cli.console import say
     from neurodecode.core.errors import UserError
 
-    if len(reason.strip()) < 3:
-        raise UserError(
-            "accept: the reason is empty or too short. Write in words why the change is harmless: "
-            '--reason "...".'
-        )
+    if len(reason.strip()) < 3 or not reason.isprintable():
+        raise UserError("accept: --reason: say in words, on one line, why the change is harmless.")
     store = open_store(cache)
     wanted, plans = plan_step(open_graph(pipeline, overrides, branch), step, store)
     for key in wanted:

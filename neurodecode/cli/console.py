@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from neurodecode.core.visible import escape
+
 if TYPE_CHECKING:
     from neurodecode.core.runner import News
 
@@ -23,8 +25,8 @@ CUT_AFTER = 80
 
 
 def say(text: str = "") -> None:
-    """Print a line."""
-    print(text, flush=True)
+    """Print a line, or several."""
+    print(_make_visible(text), flush=True)
 
 
 def say_error(text: str) -> None:
@@ -86,6 +88,7 @@ def _keep_traceback(error: Exception) -> Path | None:
 
 def _print_fitted(line: str, stream: TextIO) -> None:
     """Print a line; on a terminal broken between words, else whole, for grep and for logs."""
+    line = _make_visible(line)
     if stream.isatty():
         indent = " " * (len(line) - len(line.lstrip()) + 4)
         line = textwrap.fill(
@@ -93,6 +96,11 @@ def _print_fitted(line: str, stream: TextIO) -> None:
             break_long_words=False, break_on_hyphens=False, replace_whitespace=False,
         )  # fmt: skip
     print(line, file=stream, flush=True)
+
+
+def _make_visible(text: str) -> str:
+    """Escape what a terminal would obey; names may come from a file or folder of anyone's."""
+    return "\n".join(escape(line) for line in text.split("\n"))
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -159,6 +167,9 @@ class RunPrinter:
     def _say_started(self, news: News) -> None:
         if self.terminal:
             self._show(f"{news.label} …")
+
+    def _say_waiting(self, news: News) -> None:
+        self._line(f"waiting   {news.label}: {news.text}")
 
     def _say_progress(self, news: News) -> None:
         p = news.progress

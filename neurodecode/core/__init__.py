@@ -6,8 +6,10 @@ pipeline.py     a pipeline file to a graph: yaml_tree, draft (steps), controls, 
 planner.py      fresh, stale, missing, waiting, and why
 fingerprint.py  settings + code + inputs → key
 store.py        results and their cards; hdf5.py and packing.py beneath it
+seals.py        what vouches for every stored byte; bounded.py opens what nothing vouches for
 runner.py       executes a plan: tasks.py one step, workers.py local processes, lease.py
 lineage.py      contact with rows; trace.py follows it through a step
 rows.py         joining samples and items
+lint/           what lineage cannot see; looks.py how often a test set was scored
 checks.py  errors.py  digests.py  tables.py  files.py  raw.py  resources.py  progress.py  device.py
 """

@@ -8,9 +8,12 @@ label          stimuli, features or scores of the rows were used: scoring such a
 transductive   their responses (or their features) were used alone, unsupervised: allowed when the
                pipeline file names it, and printed
 unknown        an imported model that does not say what it was trained on: printed
+neighbour      not the rows themselves, but those just before or after them in their run were
+               used with labels: printed
 
-Mixing without a fold (z-scoring within a run, noise normalisation over all trials) is kept as
+Mixing without a fold (z-scoring within a run, averaging the repeats of a stimulus) is kept as
 *peers*: groups of rows that have seen each other. A fit on some rows then inherits their peers.
+What is done with all this when a row is scored lies in leakage.py.
 """
 
 from __future__ import annotations
@@ -22,10 +25,9 @@ from typing import Any, Literal
 import numpy as np
 
 from neurodecode.core.digests import make_tokens
-from neurodecode.core.errors import LeakageError
 from neurodecode.core.tables import Table
 
-ContactKind = Literal["label", "transductive", "unknown"]
+ContactKind = Literal["label", "transductive", "unknown", "neighbour"]
 Tokens = Mapping[str, np.ndarray]
 
 EVERY_FOLD = -1
@@ -33,9 +35,14 @@ TRAINED_BEFORE = "training of "  # begins the name of a step that trained an imp
 NOTHING = np.uint64(0)
 NAMED_COLUMNS = (
     "sample_id", "source", "digest", "id", "stimulus_id", "category", "subject", "session", "run",
-    "repeat", "row", "fold", "onset_s",
+    "row", "fold", "onset_s",
 )  # fmt: skip
-LEVELS = ("sample", "stimulus", "category", "run", "session", "subject")
+# A split by one of these columns keeps together what the level does.
+LEVEL_OF_COLUMN = {
+    "column:stimulus_id": "stimulus", "column:source": "stimulus", "column:digest": "stimulus",
+    "column:sample_id": "sample", "column:category": "category", "column:subject": "subject",
+    "column:session": "session", "column:run": "run",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +53,7 @@ class Contact:
     ----------
     step : str
         Name of the step in its pipeline file.
-    kind : {"label", "transductive", "unknown"}
+    kind : {"label", "transductive", "unknown", "neighbour"}
     reason : str or None
         The file's own words where it names or allows the contact.
     tokens : mapping of level to sorted unique array of uint64
@@ -117,6 +124,19 @@ class Lineage:
         return replace(self, peers=tuple(replace(p, groups=p.groups[rows]) for p in self.peers))
 
 
+def rename_steps(lineage: Lineage, names: Mapping[str, str]) -> Lineage:
+    """Return a lineage whose contacts go by other names of their steps, where there are any."""
+
+    def rename(item: Any) -> Any:
+        return replace(item, step=names.get(item.step, item.step))
+
+    return replace(
+        lineage,
+        seen={fold: tuple(map(rename, contacts)) for fold, contacts in lineage.seen.items()},
+        peers=tuple(map(rename, lineage.peers)),
+    )
+
+
 def make_row_tokens(table: Table, where: str = "") -> dict[str, np.ndarray]:
     """Return the tokens of each row, by level; a level may have several tokens a row.
 
@@ -138,11 +158,13 @@ def make_row_tokens(table: Table, where: str = "") -> dict[str, np.ndarray]:
         for column, prefix in (("source", "source"), ("digest", "content"))
         if column in table and (table[column] != "").any()
     ]
-    if not stimulus:
-        for column in ("stimulus_id", "id"):
-            if column in table:
-                stimulus = [_make_tokens_of(table[column], "source")]
-                break
+    name = next((column for column in ("stimulus_id", "id") if column in table), None)
+    if name is not None:  # what names neither source nor content goes by its id
+        by_name = _make_tokens_of(table[name], "source")
+        nameless = np.all([tokens == NOTHING for tokens in stimulus], axis=0)
+        stimulus = (
+            [np.where(nameless, by_name, stimulus[0]), *stimulus[1:]] if stimulus else [by_name]
+        )
     if stimulus:
         found["stimulus"] = stimulus
     if "category" in table:
@@ -236,125 +258,3 @@ def _widen(peers: Peers, groups: np.ndarray) -> Peers:
         pairs = np.concatenate(found, axis=1)
         members[level] = (pairs[0], pairs[1].astype(np.int64))
     return replace(peers, groups=np.asarray(groups, np.int64), members=members)
-
-
-def check_scored_rows(
-    lineage: Lineage,
-    table: Table,
-    folds: np.ndarray,
-    *,
-    step: str,
-    levels: Iterable[str],
-    allow_leakage: str | None = None,
-    known_as: Iterable[Table] = (),
-) -> list[str]:
-    """Raise LeakageError if a scored row was seen upstream; return what must be printed.
-
-    Parameters
-    ----------
-    lineage : Lineage
-        Of the predictions or reconstructions that are scored.
-    table : Table, n_rows
-        Their sample or item table.
-    folds : array of int, shape (n_rows,)
-        The fold whose model made each row; -1 where there is none.
-    step : str
-        Name of the scoring step.
-    levels : iterable of str
-        Levels at which a shared token is a contact, the split's unit among them.
-    allow_leakage : str or None
-        The file's reason for going on.
-    known_as : iterable of Table, n_rows each
-        Further item tables of the same rows, whose names of the stimuli count as well.
-
-    Returns
-    -------
-    notices : list of str
-        Contacts that the file names or allows, and lineages that are unknown.
-    """
-    tokens = make_row_tokens(table)
-    for other in known_as:
-        tokens = _join_tokens(tokens, make_row_tokens(other))
-    wanted = [level for level in dict.fromkeys(levels) if level in tokens]
-    notices: dict[str, None] = {}
-    for fold in np.unique(folds):
-        rows = np.flatnonzero(folds == fold)
-        # A row without a fold was made by no fold's model: whatever any fold saw counts.
-        for contact in lineage.contacts(None if fold == EVERY_FOLD else int(fold)):
-            if contact.kind == "unknown":
-                text = f"'{contact.step}' uses a model whose training data are unknown"
-                notices[f"unknown lineage: {text} ({contact.reason})."] = None
-                continue
-            for level in wanted:
-                seen = contact.tokens.get(level, np.zeros(0, np.uint64))
-                touched = np.isin(tokens[level][rows], seen).any(axis=1)
-                if not touched.any():
-                    continue
-                text = _describe(contact, level, int(touched.sum()), len(rows), int(fold))
-                if contact.reason is not None:
-                    notices[
-                        f"{contact.kind} contact, named by the file: {text} "
-                        f"Reason given: {contact.reason}"
-                    ] = None
-                elif allow_leakage is not None:
-                    notices[
-                        f"LEAKAGE, allowed by the file: {text} Reason given: {allow_leakage}"
-                    ] = None
-                else:
-                    raise LeakageError(_word_refusal(step, contact, text))
-                break
-            if contact.kind == "label" and "stimulus" not in wanted and "stimulus" in tokens:
-                _note_known_stimuli(contact, tokens["stimulus"][rows], notices)
-    return list(notices)
-
-
-def _join_tokens(
-    tokens: Mapping[str, np.ndarray], more: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Return the tokens of rows under both tables' names."""
-    return {
-        level: np.concatenate([t[level] for t in (tokens, more) if level in t], axis=1)
-        for level in dict.fromkeys((*tokens, *more))
-    }
-
-
-def _note_known_stimuli(contact: Contact, stimuli: np.ndarray, notices: dict[str, None]) -> None:
-    """Note, where the split does not keep stimuli apart, that test rows show trained ones."""
-    known = np.isin(stimuli, contact.tokens.get("stimulus", np.zeros(0, np.uint64))).any(axis=1)
-    if known.any():
-        notices[
-            f"The split does not keep stimuli apart: '{contact.step}' was trained on stimuli that "
-            "test rows show again. This is no test of new stimuli."
-        ] = None
-
-
-def _describe(contact: Contact, level: str, n_touched: int, n_rows: int, fold: int) -> str:
-    where = f" of fold {fold}" if fold != EVERY_FOLD else ""
-    return (
-        f"step '{contact.step}' has seen the {level} of {n_touched} of the {n_rows} "
-        f"test rows{where}."
-    )
-
-
-def _word_refusal(step: str, contact: Contact, text: str) -> str:
-    if contact.kind == "transductive":
-        mend = (
-            "It used them without labels (transductive). Fit that step on the training part (give "
-            "it the split, and preprocessing.zscore per: training), or say in the file why this is "
-            "right: allow_transductive: "
-            f"\"the reason, in words\" in step '{contact.step}'."
-        )
-    elif contact.step.startswith(TRAINED_BEFORE):
-        mend = (
-            "That model was trained before, outside this file. Test on stimuli that it has not "
-            "seen (choose others in the dataset's step), or train one with this split. To go on "
-            "all the same, with a red note on every figure: allow_leakage: "
-            f"\"the reason, in words\" in step '{step}'."
-        )
-    else:
-        mend = (
-            f"Give '{contact.step}' the split, so that it sees training rows only, or split by a "
-            "coarser unit. To go on all the same, with a red note on every figure: "
-            f"allow_leakage: \"the reason, in words\" in step '{contact.step}' or '{step}'."
-        )
-    return f"{step}: {text} {mend}"

@@ -76,7 +76,7 @@ def group_samples(samples: Table, unit: str, where: str) -> np.ndarray:
     ----------
     unit : str
         A split's unit of independence. "sample" and "stimulus" keep all samples of one item
-        together: those that share a source or a content digest, else a stimulus id. "run",
+        together: those that share a stimulus id, a source or a content digest. "run",
         "session" and "subject" keep these together; any other unit ("category", "column:NAME") is
         the column of its name.
 
@@ -99,11 +99,12 @@ def group_samples(samples: Table, unit: str, where: str) -> np.ndarray:
                 "split by another unit."
             )
         return _number(samples[unit])
-    named = [c for c in ("source", "digest") if c in samples and (samples[c] != "").all()]
-    if not named:
-        column = "stimulus_id" if "stimulus_id" in samples else "sample_id"
-        return _number(samples[column])
-    columns = [_number(samples[name]) for name in named]
+    names = _number(samples[next(c for c in ("stimulus_id", "id", "sample_id") if c in samples)])
+    columns = [names]
+    for name in ("source", "digest"):
+        if name in samples:
+            numbers, known = _number(samples[name]), samples[name] != ""
+            columns.append(_number(np.where(known, numbers, len(samples) + names)))
     groups = columns[0]
     while True:  # items linked by either column take the smallest number among them
         before = groups
@@ -113,6 +114,35 @@ def group_samples(samples: Table, unit: str, where: str) -> np.ndarray:
             groups = smallest[numbers]
         if np.array_equal(groups, before):
             return groups
+
+
+def find_neighbours(runs: np.ndarray, onset_s: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the other rows that lie just before or after some rows, in the same run.
+
+    Parameters
+    ----------
+    runs : array of int, shape (n_samples,)
+    onset_s : array of float, shape (n_samples,)
+        Rows of a run are ordered by their onset where all of them have one, else as they lie.
+    rows : array of int
+
+    Examples
+    --------
+    >>> runs, unknown = np.array([0, 0, 0, 1, 1]), np.full(5, np.nan)
+    >>> find_neighbours(runs, unknown, np.array([0, 3]))
+    array([1, 4])
+    """
+    timed = np.isfinite(onset_s).all()
+    place = onset_s if timed else np.arange(len(runs), dtype=np.float64)
+    order = np.lexsort((place, runs))
+    chosen = np.zeros(len(runs), bool)
+    chosen[rows] = True
+    first, second = order[:-1], order[1:]
+    beside = runs[first] == runs[second]
+    near = np.zeros(len(runs), bool)
+    near[first[beside & chosen[second]]] = True
+    near[second[beside & chosen[first]]] = True
+    return np.flatnonzero(near & ~chosen)
 
 
 def list_predicted_rows(samples: Table, rows: Sequence[np.ndarray]) -> Table:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -21,12 +20,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, field_validator
 
 from neurodecode.core.artifacts import Array, Artifact, is_accepted
 from neurodecode.core.checks import list_names, name_nearest
 from neurodecode.core.errors import UserError
 from neurodecode.core.lineage import ContactKind
+from neurodecode.core.locate import locate_class, looking_in
+from neurodecode.core.visible import show
 
 STAGE_FOLDERS = (
     "datasets", "preprocessing", "features", "alignment", "encoding", "decoding",
@@ -34,7 +35,9 @@ STAGE_FOLDERS = (
 )  # fmt: skip
 PACKAGE = Path(__file__).resolve().parent.parent
 
-Sight = Literal["row", "run", "training", "all"]
+_ADDRESS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?", re.ASCII)
+
+Sight = Literal["row", "run", "session", "stimulus", "training", "all"]
 
 
 class Execution(BaseModel):
@@ -53,7 +56,7 @@ class Execution(BaseModel):
         What a cluster is asked for.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     device: str = "auto"
     threads: PositiveInt | None = None
     batch_size: PositiveInt | None = None
@@ -68,19 +71,23 @@ class Stage(BaseModel):
     ``run``. What it declares about the rows it looks at is what the leakage check believes, and
     the contract test tries it out:
 
-    sees()      for each input, whose rows one output row depends on: "row" (its own), "run"
-                (those of its run), "training" (training rows of the fold; the stage takes a
-                ``split``), "all". An input that is not named counts as "all".
+    sees()      for each input, whose rows one output row depends on: "row" (its own), "run" or
+                "session" (those of its run or session), "stimulus" (the repeats of its stimulus),
+                "training" (training rows of the fold; the stage takes a ``split``), "all". An
+                input that is not named counts as "all".
     contact     "label", or "transductive" where only one side of the data is looked at, without
-                supervision.
-    scores      True for stages that compare predictions with the truth.
+                supervision. Where the settings decide, override ``contact_of()``.
+    scores      True for stages that compare predictions with the truth. Stages that return Scores
+                are checked for leakage in any case.
     decodes     True for stages that predict features from responses; controls repeat them.
 
     A stage whose work comes in pieces that are worth keeping overrides ``blocks``, ``run_block``
     and ``assemble``; each finished block is stored, and a killed run resumes at its block.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False
+    )
 
     stage: ClassVar[str] = ""
     version: ClassVar[int] = 1
@@ -92,9 +99,20 @@ class Stage(BaseModel):
 
     execution: Execution = Execution()
 
+    @field_validator("seed", mode="after", check_fields=False)
+    @classmethod
+    def _check_seed(cls, seed: Any) -> Any:
+        if isinstance(seed, int) and not 0 <= seed < 1 << 63:
+            raise ValueError("A seed is a whole number of 0 or more, of 18 digits or fewer")
+        return seed
+
     def sees(self) -> Mapping[str, Sight]:
         """Return, for each input, whose rows one output row depends on."""
         return {}
+
+    def contact_of(self) -> ContactKind:
+        """Return the kind of contact that these settings make with the rows looked at."""
+        return self.contact
 
     def sources(self) -> Sequence[Path]:
         """Return the raw files that the stage reads; their content is part of the key."""
@@ -185,7 +203,7 @@ def _read_input(stage: type[Stage], name: str, hint: Any, optional: bool) -> Inp
         many, hint = "list", typing.get_args(hint)[0]
     elif origin in (dict, Mapping):
         many, hint = "dict", typing.get_args(hint)[1]
-    if not (inspect.isclass(hint) and issubclass(hint, Artifact)):
+    if not all(inspect.isclass(h) and issubclass(h, Artifact) for h in (hint, *others)):
         raise TypeError(
             f"{stage.__module__}.{stage.__name__}.run: input '{name}' is annotated {hint!r}. "
             "Annotate it with an artifact (Responses, Features, ...), a list or a dict of one."
@@ -236,12 +254,18 @@ def find_stage(address: str, folders: Sequence[Path] = ()) -> type[Stage]:
     UserError
         Nothing is there; the message names the nearest.
     """
+    if not _ADDRESS.fullmatch(address) or len(address) > 200:
+        raise UserError(
+            f"stage: '{show(address)}' is no address. Write folder.name, such as "
+            "datasets.digits, or package.module:Class for a stage of your own."
+        )
     if ":" in address:
         module_name, _, class_name = address.partition(":")
-        return _import_class(address, module_name, class_name, folders)
+        path = locate_class(address, folders)
+        return _import_class(address, module_name, class_name, folders, path)
     folder, _, name = address.rpartition(".")
-    if folder in STAGE_FOLDERS and (PACKAGE / folder / f"{name}.py").is_file():
-        return _import_class(address, f"neurodecode.{address}", name_class(name), ())
+    if folder in STAGE_FOLDERS and _is_stage_file(PACKAGE / folder / f"{name}.py", address):
+        return _import_class(address, f"{PACKAGE.name}.{address}", name_class(name), ())
     for entry in _entry_points():
         if entry.name == address:
             module_name, _, class_name = entry.value.partition(":")
@@ -249,10 +273,11 @@ def find_stage(address: str, folders: Sequence[Path] = ()) -> type[Stage]:
     known = list_stages()
     inside = [s for s in known if s.startswith(f"{folder}.")] or known
     nearest = next((s for s in known if s.endswith(f".{address}")), address)  # folder forgotten
+    near = name_nearest(nearest, known)
     raise UserError(
-        f"Unknown stage '{address}'.{name_nearest(nearest, known)} Known"
-        f"{f' in {folder}' if inside is not known else ''}: {list_names(inside)}. "
-        "A stage of your own is named package.module:Class."
+        f"Unknown stage '{address}'.{near} Known"
+        f"{f' in {folder}' if inside is not known else ''}: {list_names(inside)}."
+        + ("" if near else " A stage of your own is named package.module:Class.")
     )
 
 
@@ -268,42 +293,45 @@ def name_class(name: str) -> str:
 
 
 def _import_class(
-    address: str, module_name: str, class_name: str, folders: Sequence[Path]
+    address: str,
+    module_name: str,
+    class_name: str,
+    folders: Sequence[Path],
+    path: Path | None = None,
 ) -> type[Stage]:
-    before = list(sys.path)
-    sys.path[:0] = [str(folder) for folder in folders]
     try:
-        module = importlib.import_module(module_name)
+        with looking_in(folders):
+            module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name not in (module_name, module_name.split(".")[0]):
-            raise UserError(
-                f"stage '{address}': {module_name} imports '{error.name}', which is not installed. "
-                f"Install it (pip install {error.name}), or correct the import."
-            ) from error
-        places = ", ".join(str(f) for f in folders) or "the Python path"
         raise UserError(
-            f"stage '{address}': no module '{module_name}' in {places}. Put the file there, or "
-            "install its package."
+            f"stage '{address}': {module_name} imports '{error.name}', which is not installed. "
+            f"pip install {error.name}, or mend the import."
         ) from error
-    except Exception as error:  # whatever a file of the user's own may do when it is imported
+    except (Exception, SystemExit) as error:  # whatever a file may do when it is imported
         if module_name.split(".")[0] == PACKAGE.name:
             raise
         raise UserError(
-            f"stage '{address}': {module_name} cannot be imported ({type(error).__name__}: "
-            f"{error}). Correct that file."
+            f"stage '{address}': {module_name} cannot be imported: {type(error).__name__}: "
+            f"{show(error)}. Mend the file."
         ) from error
-    finally:
-        sys.path[:] = before
+    where = getattr(module, "__file__", None)
+    if path is not None and where is not None and Path(where).resolve() != path.resolve():
+        raise UserError(
+            f"stage '{address}': a module '{module_name}' was imported already, from {where}, and "
+            f"this pipeline means {path}. Rename one of them, or start Python anew."
+        )
     found = getattr(module, class_name, None)
     if not (inspect.isclass(found) and issubclass(found, Stage)):
         stages = [n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, Stage)]
         raise UserError(
             f"stage '{address}': {module_name} has no stage class '{class_name}'."
-            f"{name_nearest(class_name, stages)} It has: {list_names(stages)}."
+            f"{name_nearest(class_name, stages)} It has: {list_names(stages)}. Name one, or derive "
+            "the class from neurodecode.core.stage.Stage."
         )
     if not callable(getattr(found, "run", None)):
         raise UserError(
-            f"stage '{address}': {class_name} has no method run. Define run(self, inputs...)."
+            f"stage '{address}': {class_name} does not define run(self, inputs...). Give it one, "
+            "as neurodecode new stage writes it."
         )
     return found
 
@@ -314,11 +342,16 @@ def list_stages() -> tuple[str, ...]:
     found = []
     for folder in STAGE_FOLDERS:
         for path in sorted((PACKAGE / folder).glob("*.py")):
-            address = f"{folder}.{path.stem}"
-            pattern = rf'^    stage: ClassVar\[str\] = "{re.escape(address)}"$'
-            if re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE):
-                found.append(address)
+            if _is_stage_file(path, f"{folder}.{path.stem}"):
+                found.append(f"{folder}.{path.stem}")
     return (*found, *(entry.name for entry in _entry_points()))
+
+
+def _is_stage_file(path: Path, address: str) -> bool:
+    pattern = rf'^    stage: ClassVar\[str\] = "{re.escape(address)}"$'
+    return path.is_file() and bool(
+        re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
+    )
 
 
 @cache

@@ -20,6 +20,7 @@ from pydantic import PositiveInt
 from neurodecode.core.artifacts import Responses, Scores
 from neurodecode.core.checks import check_finite
 from neurodecode.core.errors import DataError
+from neurodecode.core.lineage import ContactKind
 from neurodecode.core.stage import Stage
 from neurodecode.core.tables import Table
 from neurodecode.evaluation.summary import digest_test_set
@@ -45,6 +46,7 @@ class NoiseCeiling(Stage):
     """
 
     stage: ClassVar[str] = "evaluation.noise_ceiling"
+    contact: ClassVar[ContactKind] = "transductive"  # responses alone: no features, no scores
 
     method: Literal["ncsnr", "split_half"] = "ncsnr"
     scale: Literal["r2", "r"] = "r2"

@@ -3,7 +3,8 @@
 ridge.py             ridge by one eigendecomposition; its parts: moments.py, ridge_basis.py,
                      ridge_problem.py, ridge_grid.py
 ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_estimator.py
-statistics.py        bootstrap, permutations, corrections; voxel_scores.py
+statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxel_selection.py
+pca.py               principal components; covariance.py: with shrinkage, and whitening by it
 identification.py    n-way identification from ranks
 image_metrics.py     PixCorr, SSIM, sharpness; images.py: resizing
 simulation.py        receptive fields, tuning, noise; simulation_subject.py, simulation_time.py

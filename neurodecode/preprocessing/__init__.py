@@ -1,5 +1,6 @@
 """From recorded responses to responses that can be fitted.
 
-zscore.py          per run, or with the training part's mean and deviation
-select_voxels.py   by reliability across repeats, on the training part
+zscore.py                per run, or with the training part's mean and deviation
+noise_normalization.py   whitened by the covariance of the noise between repeats
+select_voxels.py         by reliability, variance, encoding score or region, on the training part
 """

@@ -1,54 +1,71 @@
-"""Keep some voxels: by reliability over repeats, by variance, or by region of interest.
+"""Keep some voxels: by reliability, by variance, by encoding score, or by region of interest.
 
-Reliability is the mean Pearson correlation, across stimuli, between any two repeats of them
-(split-half reliability without averaging; as in Tarhan and Konkle 2020, who correlate halves).
 With a split, each fold chooses on its training rows and the choice is applied when it is read.
+What reliability and the encoding score are is said in numerics/voxel_selection.py. Choosing by the
+encoding score looks at the stimuli's features, and so at what a decoder is to predict: over all
+rows it is a leak that cannot be named as harmless, as selection by reliability can.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from neurodecode.core.artifacts import Foldwise, Responses, Split
+from neurodecode.core.artifacts import Features, Foldwise, Responses, Scores, Split
 from neurodecode.core.checks import check_finite, check_known
 from neurodecode.core.errors import DataError
 from neurodecode.core.lineage import ContactKind
 from neurodecode.core.progress import track
-from neurodecode.core.rows import check_foldwise
+from neurodecode.core.rows import check_foldwise, group_samples, read_features
 from neurodecode.core.stage import Sight, Stage
-
-MIN_STIMULI = 3  # a correlation across two is ±1 whatever the voxel does
+from neurodecode.numerics.ridge import DEFAULT_ALPHAS
+from neurodecode.numerics.voxel_selection import compute_reliability, score_by_encoding
 
 
 class SelectVoxels(Stage):
-    """Keep the voxels that are reliable, that vary, or that lie in a region.
+    """Keep the voxels that are reliable, that vary, that features predict, or that lie in a region.
 
     Parameters
     ----------
-    by : {"reliability", "variance", "roi"}
+    by : {"reliability", "variance", "encoding", "scores", "roi"}
         Reliability: mean correlation between repeats of the same stimulus, in [-1, 1]. Variance:
-        in squared units of the responses as read.
+        in squared units of the responses as read. Encoding: how well ridge predicts the voxel
+        from features, by inner cross-validation of the rows chosen on. Scores: what an earlier
+        step has scored over these voxels, such as evaluation.encoding on other runs.
     n_voxels : int or None
         Keep the best so many.
     threshold : float or None
         Keep those that reach it. Give one of the two, and neither by roi.
     rois : tuple of str
         Names in the responses' space; voxels in any of them are kept.
+    metric : {"r", "r2"}
+        By encoding: Pearson's r within each inner fold, averaged by Fisher's z, or R² over the
+        inner folds; r and r² never mix, and threshold is in this unit.
+    alphas : tuple of float
+        By encoding: the grid of the ridge, in units of the sum of squares of the features over
+        the rows chosen on. Each voxel takes its best by the inner folds.
+    n_inner_folds : int
+        By encoding: two or more; fewer are made where there are fewer independent groups. They
+        keep the split's unit together (without a split, the stimulus).
+    seed : int
+        By encoding: of the deal of groups to inner folds.
     """
 
     stage: ClassVar[str] = "preprocessing.select_voxels"
     contact: ClassVar[ContactKind] = "transductive"
     example: ClassVar = {"by": "variance", "n_voxels": 2}
 
-    by: Literal["reliability", "variance", "roi"] = "reliability"
+    by: Literal["reliability", "variance", "encoding", "scores", "roi"] = "reliability"
     n_voxels: PositiveInt | None = None
     threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
     rois: tuple[str, ...] = ()
+    metric: Literal["r", "r2"] = "r"
+    alphas: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = DEFAULT_ALPHAS
+    n_inner_folds: Annotated[int, Field(ge=2)] = 5
+    seed: int = 0
 
     @model_validator(mode="after")
     def _check_settings(self) -> Self:
@@ -63,11 +80,25 @@ class SelectVoxels(Stage):
             )
         return self
 
-    def sees(self) -> dict[str, Sight]:
-        """By roi a row depends on itself; else on all rows, or on the training rows of a split."""
-        return {"responses": "row" if self.by == "roi" else "training"}
+    def contact_of(self) -> ContactKind:
+        """Features and scores tell of the stimuli; reliability and variance of responses alone."""
+        return "label" if self.by in ("encoding", "scores") else self.contact
 
-    def run(self, responses: Responses, split: Split | None = None) -> Responses:
+    def sees(self) -> dict[str, Sight]:
+        """By roi or scores a row depends on itself; else on all, or on a split's training rows."""
+        beside: dict[str, dict[str, Sight]] = {
+            "encoding": {"features": "training"}, "scores": {"scores": "all"},
+        }  # fmt: skip
+        own: Sight = "row" if self.by in ("roi", "scores") else "training"
+        return {"responses": own, **beside.get(self.by, {})}
+
+    def run(
+        self,
+        responses: Responses,
+        split: Split | None = None,
+        features: Features | None = None,
+        scores: Scores | None = None,
+    ) -> Responses:
         """Keep voxels.
 
         Parameters
@@ -75,7 +106,13 @@ class SelectVoxels(Stage):
         responses : Responses
             (n_samples, n_voxels).
         split : Split or None
-            Chooses on each fold's training rows; without, on all rows. Not looked at by roi.
+            Chooses on each fold's training rows; without, on all rows. Not looked at by roi and by
+            scores.
+        features : Features or None
+            By encoding, and only then: of every stimulus shown in the rows chosen on. Tokens are
+            laid side by side.
+        scores : Scores or None
+            By scores, and only then: one value per voxel. Voxels without one are never kept.
 
         Returns
         -------
@@ -88,59 +125,90 @@ class SelectVoxels(Stage):
                 f"{self.stage}: responses have shape {tuple(responses.data.shape)}. Allowed: "
                 "(n_samples, n_voxels). Average over time first."
             )
+        for name, given in (("features", features), ("scores", scores)):
+            wanted = {"features": "encoding", "scores": "scores"}[name]
+            if (given is not None) != (self.by == wanted):
+                raise DataError(
+                    f"{self.stage}: by: {self.by} {'needs' if given is None else 'takes no'} "
+                    f"{name}. {'Add' if given is None else 'Leave out'} {name}:, or set by: "
+                    f"{wanted if given is not None else 'reliability'}."
+                )
         if self.by == "roi":
             return take_columns(responses, self._find_rois(responses))
+        if scores is not None:
+            values = _read_scores(scores, responses, self.stage)
+            return take_columns(responses, self._keep(values, self.stage))
         if split is None:
             if responses.foldwise is not None:
                 raise DataError(
                     f"{self.stage}: the responses were preprocessed within each fold's training "
                     "part. Hand this step the split, too."
                 )
-            chosen = self._choose(responses, np.arange(len(responses.data)), None, self.stage)
-            return take_columns(responses, chosen)
+            rows = np.arange(len(responses.data))
+            values = self._score(responses, features, rows, None, "stimulus", self.stage)
+            return take_columns(responses, self._keep(values, self.stage))
         check_foldwise(responses, split, self.stage)
         n_columns = responses.data.shape[1]
         steps = responses.foldwise or Foldwise.identity(split.n_folds, n_columns, split.digest)
         selected = np.zeros((split.n_folds, n_columns), bool)
         for fold in track(list(split.folds()), self.stage, split.n_folds):
             where = f"{self.stage}: fold {fold.number}"
-            chosen = self._choose(responses, fold.train, fold.number, where)
+            values = self._score(responses, features, fold.train, fold.number, split.unit, where)
             before = np.flatnonzero(np.asarray(steps.selected[fold.number]))
-            selected[fold.number, before[chosen]] = True
+            selected[fold.number, before[self._keep(values, where)]] = True
         return replace(responses, foldwise=replace(steps, selected=selected))
 
-    def _choose(
-        self, responses: Responses, rows: np.ndarray, fold: int | None, where: str
+    def _score(
+        self,
+        responses: Responses,
+        features: Features | None,
+        rows: np.ndarray,
+        fold: int | None,
+        unit: str,
+        where: str,
     ) -> np.ndarray:
+        """Return what each voxel is judged by, shape (n_voxels,)."""
         if len(rows) < 2:
-            raise DataError(f"{where}: {len(rows)} rows to choose on. Allowed: two or more.")
+            raise DataError(
+                f"{where}: {len(rows)} rows to choose on. Allowed: two or more. Change the split."
+            )
         block = responses.read(rows, fold=fold)
         check_finite(block, what="responses", where=where)
         if self.by == "variance":
-            values = np.asarray(block, np.float64).var(axis=0)
-        else:
-            samples = responses.samples.take(rows)
-            ids = samples["stimulus_id"].astype(str)
-            shown = ids != ""
-            subjects = samples["subject"][shown].astype(str).tolist()
-            pairs = zip(subjects, ids[shown].tolist(), strict=True)
-            names = np.array(["/".join(pair) for pair in pairs], str)
-            values = compute_reliability(block[shown], names, where)
+            return np.asarray(block, np.float64).var(axis=0)
+        samples = responses.samples.take(rows)
+        if features is not None:
+            described = read_features(features, samples, where).reshape(len(rows), -1)
+            return score_by_encoding(
+                described, block, group_samples(samples, unit, where), alphas=self.alphas,
+                n_folds=self.n_inner_folds, metric=self.metric, seed=self.seed,
+            )  # fmt: skip
+        ids = samples["stimulus_id"].astype(str)
+        shown = ids != ""
+        subjects = samples["subject"][shown].astype(str).tolist()
+        pairs = zip(subjects, ids[shown].tolist(), strict=True)
+        names = np.array(["/".join(pair) for pair in pairs], str)
+        return compute_reliability(block[shown], names, where)
+
+    def _keep(self, values: np.ndarray, where: str) -> np.ndarray:
+        """Return the columns that are kept, ascending; those without a value never are."""
+        defined = np.isfinite(values)
+        ranked = np.where(defined, values, -np.inf)
         if self.threshold is not None:
-            chosen = np.flatnonzero(values >= self.threshold)
+            chosen = np.flatnonzero(ranked >= self.threshold)
             if not len(chosen):
                 raise DataError(
                     f"{where}: no voxel reaches a {self.by} of {self.threshold}; the best has "
-                    f"{values.max():.3g}. Lower threshold, or set n_voxels."
+                    f"{ranked.max():.3g}. Lower threshold, or set n_voxels."
                 )
             return chosen
         n_wanted = int(self.n_voxels or 0)
-        if n_wanted > len(values):
+        if n_wanted > defined.sum():
             raise DataError(
-                f"{where}: n_voxels is {n_wanted}, the responses have {len(values)} voxels. Lower "
-                "n_voxels."
+                f"{where}: n_voxels is {n_wanted}, the responses have {len(values)} voxels, "
+                f"{int(defined.sum())} of them with a value. Lower n_voxels."
             )
-        return np.sort(np.argsort(-values, kind="stable")[:n_wanted])
+        return np.sort(np.argsort(-ranked, kind="stable")[:n_wanted])
 
     def _find_rois(self, responses: Responses) -> np.ndarray:
         there = responses.space.rois
@@ -154,6 +222,16 @@ class SelectVoxels(Stage):
                 "others, or keep more voxels upstream."
             )
         return np.flatnonzero(inside)
+
+
+def _read_scores(scores: Scores, responses: Responses, where: str) -> np.ndarray:
+    if scores.over != "voxels" or len(scores.values) != responses.data.shape[1]:
+        raise DataError(
+            f"{where}: the scores are {len(scores.values)} values over {scores.over}, the "
+            f"responses have {responses.data.shape[1]} voxels. Allowed: one value per voxel. Score "
+            "the same voxels (evaluation.encoding, evaluation.noise_ceiling)."
+        )
+    return np.asarray(scores.values, np.float64)
 
 
 def take_columns(responses: Responses, columns: np.ndarray) -> Responses:
@@ -178,58 +256,3 @@ def take_columns(responses: Responses, columns: np.ndarray) -> Responses:
         space=responses.space.take_columns(columns),
         foldwise=steps,
     )
-
-
-def compute_reliability(responses: np.ndarray, ids: np.ndarray, where: str = "") -> np.ndarray:
-    """Return each voxel's mean correlation, across stimuli, between two repeats of them.
-
-    Parameters
-    ----------
-    responses : array, shape (n_samples, n_voxels)
-    ids : array of str, shape (n_samples,)
-        Stimulus of each sample; the order of rows numbers the repeats.
-
-    Returns
-    -------
-    reliability : array of float64, shape (n_voxels,)
-        Mean over all pairs of repeats that three stimuli or more have; 0 for constant voxels.
-
-    Raises
-    ------
-    DataError
-        Fewer than three stimuli are repeated.
-
-    Examples
-    --------
-    >>> ids = np.array(["a", "b", "c", "a", "b", "c"])
-    >>> voxels = np.array([[1.0, 1], [2, 2], [3, 3], [1, 3], [2, 2], [3, 1]])
-    >>> compute_reliability(voxels, ids).round(6).tolist()
-    [1.0, -1.0]
-    """
-    _, item = np.unique(ids, return_inverse=True)
-    item = item.ravel()
-    order = np.argsort(item, kind="stable")
-    starts = np.flatnonzero(np.r_[True, item[order][1:] != item[order][:-1]])
-    counts = np.diff(np.r_[starts, len(order)])
-    n_repeats = int(counts.max(initial=0))
-    total, n_pairs = np.zeros(responses.shape[1]), 0
-    for a, b in combinations(range(n_repeats), 2):
-        both = starts[counts > b]
-        if len(both) < MIN_STIMULI:
-            continue
-        total += _correlate_columns(responses[order[both + a]], responses[order[both + b]])
-        n_pairs += 1
-    if not n_pairs:
-        raise DataError(
-            f"{where or 'reliability'}: {int((counts > 1).sum())} of {len(counts)} stimuli are "
-            f"shown more than once. Allowed: {MIN_STIMULI} repeated stimuli or more. Select by "
-            "variance or roi instead, or split so that the training part holds repeats."
-        )
-    return total / n_pairs
-
-
-def _correlate_columns(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    a = np.asarray(a, np.float64) - a.mean(axis=0, dtype=np.float64)
-    b = np.asarray(b, np.float64) - b.mean(axis=0, dtype=np.float64)
-    length = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-    return (a * b).sum(axis=0) / np.where(length > 0, length, np.inf)

@@ -46,7 +46,7 @@ class Pretrained(Stage):
         from neurodecode.core.store import read_outputs_of
 
         path = find_model_file(self.name)
-        models = [a for a in read_outputs_of(path).values() if isinstance(a, Model)]
+        models = [a for a in read_outputs_of(path, alone=True).values() if isinstance(a, Model)]
         if len(models) != 1:
             raise DataError(
                 f"{self.stage}: {path} holds {len(models)} models. Give a result file with one "

@@ -9,6 +9,7 @@ from neurodecode.alignment.stack import Stack
 from neurodecode.core.artifacts import Responses, Space, make_samples
 from neurodecode.core.errors import DataError
 from neurodecode.core.lineage import make_row_tokens, mix_rows
+from neurodecode.core.rows import group_samples
 from neurodecode.core.trace import derive_lineage
 
 
@@ -73,3 +74,16 @@ def test_peers_of_each_part_stay_its_own() -> None:
         assert set(seen) == set(own[inside])
     assert len(made.lineage.peers) == 2
     assert not made.lineage.contacts()
+
+
+def test_what_a_photograph_is_is_not_lost_where_one_part_does_not_know() -> None:
+    """Two crops of one photograph stay one stimulus, in the part that only knows ids as well."""
+    one, two = make_subject("01", 2, 0), make_subject("02", 3, 100)
+    known = one.samples.with_columns(source=["photo", "photo"], category=["face", "face"])
+    stacked = Stack().run({"02": two, "01": replace(one, samples=known)})
+    assert stacked.samples["source"].tolist() == ["photo", "photo", "", "photo", "photo"]
+    assert stacked.samples["category"].tolist() == ["face", "face", "", "face", "face"]
+    tokens = make_row_tokens(stacked.samples)["stimulus"]
+    assert len(np.unique(tokens[[0, 1, 3, 4]])) == 1
+    assert tokens[2, 0] not in tokens[[0, 1, 3, 4]]
+    assert group_samples(stacked.samples, "stimulus", "here").tolist() == [0, 0, 2, 0, 0]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from neurodecode.core.errors import LeakageError
+from neurodecode.core.leakage import check_scored_rows
 from neurodecode.core.lineage import (
     EVERY_FOLD,
     Contact,
     Lineage,
-    check_scored_rows,
     make_row_tokens,
     merge_contacts,
     mix_rows,
@@ -86,7 +86,8 @@ def test_a_row_without_a_fold_answers_for_all():
 
 
 def test_levels_that_are_not_asked_for_do_not_count():
-    seen = {0: {"stimulus": tokens_of(make_table(), "stimulus")}}
+    other = np.array([1], np.uint64)
+    seen = {0: {"stimulus": tokens_of(make_table(), "stimulus"), "sample": other}}
     (notice,) = check(seen, levels=("sample",))
     assert notice.startswith("The split does not keep stimuli apart: 'fit' was trained on")
     with pytest.raises(LeakageError, match="has seen the stimulus"):
@@ -150,3 +151,63 @@ def test_lineage_is_stored_compactly_and_comes_back():
     found = unpack_lineage(arrays, meta)
     assert pack_lineage(found)[1] == meta
     assert (found.split, found.unit, found.peers[0].reason) == ("s", "run", "ü")
+
+
+def test_what_knows_stimuli_alone_counts_where_training_does_not_show_them():
+    """A PCA over all features, in a split by run: the test stimuli that are new were seen."""
+    table = make_table()
+    pca = Contact("pca", "transductive", None, {"stimulus": tokens_of(table, "stimulus")})
+    other = np.array([1], np.uint64)
+    for known, n_new in (([], 4), ([0, 2], 2), ([0, 1, 3], 0)):
+        trained = {"sample": other, "stimulus": tokens_of(table, "stimulus", known)}
+        lineage = Lineage(seen={0: (Contact("fit", "label", None, trained), pca)})
+        arguments = {"step": "scores", "levels": ("sample",)}
+        if n_new:
+            with pytest.raises(LeakageError, match=f"'pca' has seen the stimulus of {n_new} of"):
+                check_scored_rows(lineage, table, np.zeros(4, int), **arguments)
+        else:
+            check_scored_rows(lineage, table, np.zeros(4, int), **arguments)
+
+
+def test_what_a_row_was_averaged_from_is_part_of_it():
+    table = make_table()
+    tokens = {"sample": np.array([[11], [12], [13], [14]], np.uint64)}
+    lineage = mix_rows(
+        Lineage(seen={0: (Contact("fit", "label", None, {"sample": np.array([12], np.uint64)}),)}),
+        tokens, np.array([0, 0, 1, 1]), step="mean", kind="label", reason=None,
+    )  # fmt: skip
+    with pytest.raises(LeakageError, match="'fit' has seen the sample of 2 of the 4"):
+        check_scored_rows(lineage, table, np.zeros(4, int), step="scores", levels=("sample",))
+
+
+def test_a_unit_that_cannot_be_followed_is_not_passed_over():
+    with pytest.raises(LeakageError, match="keeps each column:onset_s together"):
+        check({}, make_table(onset_s=[0.0, 1.0, 2.0, 3.0]), levels=("sample", "column:onset_s"))
+    table = make_table(repeat=[0, 0, 1, 1])
+    seen = {0: {"column:repeat": tokens_of(table, "column:repeat", [0])}}
+    with pytest.raises(LeakageError, match="has seen the column:repeat of 2 of"):
+        check(seen, table, levels=("sample", "column:repeat"))
+    seen = {0: {"stimulus": tokens_of(table, "stimulus", [0])}}
+    with pytest.raises(LeakageError, match="has seen the stimulus of 2 of"):
+        check(seen, table, levels=("sample", "column:stimulus_id"))
+
+
+def test_a_row_without_source_goes_by_its_name():
+    """One part of a table knows sources, another only ids: none is left without a name."""
+    table = Table({"sample_id": ["a", "b"], "stimulus_id": ["x", "y"], "source": ["photo", ""]})
+    named = make_row_tokens(Table({"id": ["y"]}))["stimulus"]
+    assert named[0, 0] == make_row_tokens(table)["stimulus"][1, 0]
+
+
+def test_neighbours_are_counted_once_for_all_folds():
+    table = make_table()
+    sample = make_row_tokens(table)["sample"][:, 0]
+    near = {
+        k: (Contact("fit", "neighbour", None, {"sample": sample[rows]}),)
+        for k, rows in {0: [0], 1: [2, 3], 2: []}.items()
+    }
+    (notice,) = check_scored_rows(
+        Lineage(seen=near), table, np.array([0, 0, 1, 1]), step="scores", levels=("sample",)
+    )
+    assert notice.startswith("Neighbours in one run: 'fit' was trained on rows just before or")
+    assert "after 3 of the 4 test rows" in notice

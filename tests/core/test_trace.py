@@ -15,16 +15,19 @@ from neurodecode.core.artifacts import (
     Predictions,
     Reconstructions,
     Responses,
+    Scores,
     Split,
     Stimuli,
     make_items,
     make_samples,
 )
 from neurodecode.core.errors import LeakageError
+from neurodecode.core.leakage import check_scores
 from neurodecode.core.lineage import Contact, Lineage, make_row_tokens
 from neurodecode.core.rows import list_predicted_rows
 from neurodecode.core.stage import Stage
-from neurodecode.core.trace import check_scores, derive_lineage
+from neurodecode.core.tables import Table
+from neurodecode.core.trace import derive_lineage
 
 N_STIMULI, N_RUNS = 6, 3
 
@@ -146,12 +149,14 @@ def train(stimuli, split=None, how="all", step="generator", estimates=None):
     inputs = {"stimuli": stimuli} | ({"split": split} if split is not None else {})
     if estimates is not None:
         inputs["estimates"] = estimates
-    return run(Generator(how=how), inputs, step, Model(stage="tests.generator"))
+    n_folds = split.n_folds if split is not None else 0
+    return run(Generator(how=how), inputs, step, Model(stage="tests.generator", n_folds=n_folds))
 
 
 def score(artifact, **reasons):
     notices = check_scores({"predictions": artifact}, step="scores", **reasons)
-    return [n for n in notices if not n.startswith("The split does not keep stimuli apart")]
+    mild = ("The split does not keep stimuli apart", "Neighbours in one run")
+    return [n for n in notices if not n.startswith(mild)]
 
 
 # ------------------------------------------------------------------------------- honest designs
@@ -183,8 +188,6 @@ def test_leave_one_subject_out_is_honest():
     subjects = [make_world(s) for s in ("01", "02", "03")]
     stimuli = subjects[0][0]
     tables = [r.samples for _, r in subjects]
-    from neurodecode.core.tables import Table
-
     samples = Table({c: np.concatenate([t[c] for t in tables]) for c in tables[0]})
     stacked = Responses(data=np.zeros((len(samples), 4)), samples=samples)
     parts = {
@@ -399,8 +402,6 @@ def test_stacked_parts_keep_their_peers():
         "a": run(Zscore(), {"responses": first}, "z"),
         "b": run(Zscore(), {"responses": second}, "z"),
     }
-    from neurodecode.core.tables import Table
-
     samples = Table(
         {c: np.concatenate([first.samples[c], second.samples[c]]) for c in first.samples}
     )
@@ -426,3 +427,181 @@ def test_rows_that_lose_their_identity_take_all_peers_along():
     )
     lineage = run(Zscore(how="row"), {"responses": zscored}, "averaged", averaged).lineage
     assert [c.step for c in lineage.contacts()] == ["zscored"]
+
+
+# ------------------------------------------------------------------------- attacks on the lineage
+
+
+class Mixer(Stage):
+    """Sees what it is told to see, of any input."""
+
+    stage: ClassVar[str] = "tests.mixer"
+    sights: dict[str, str] = {}
+
+    def sees(self):
+        return self.sights
+
+
+def derive(inputs, output, step="mixed", **sights):
+    return run(Mixer(sights=sights), inputs, step, output)
+
+
+def test_what_other_folds_models_had_seen_comes_along_with_their_rows():
+    """Fold 0 is fitted on what fold 1's model made of items that fold 0 trains on."""
+    stimuli, responses = make_world()
+    split = make_split(responses)
+    first = draw(decode(responses, extract(stimuli), split), Model(stage="x"))
+    again = Features(data=np.zeros((len(first.data), 5)), items=first.items)
+    again = derive({"stimuli": first}, again, "again", stimuli="row")
+    unfolded = Table({c: again.items[c] for c in again.items if c != "fold"})
+    without_folds = replace(again, items=unfolded)
+    for features in (again, without_folds):
+        with pytest.raises(LeakageError, match="'second'"):
+            score(decode(responses, features, split, step="second"))
+
+
+def test_a_model_without_folds_has_seen_the_training_rows_of_all():
+    stimuli, responses = make_world()
+    split = make_split(responses)
+    predictions = decode(responses, extract(stimuli), split)
+    for n_folds in (3, 0):
+        model = run(
+            Generator(how="training"), {"stimuli": stimuli, "split": split}, "generator",
+            Model(stage="x", n_folds=n_folds),
+        )  # fmt: skip
+        if n_folds:
+            assert score(draw(predictions, model)) == []
+        else:
+            with pytest.raises(LeakageError, match="'generator'"):
+                score(draw(predictions, model))
+
+
+def test_of_two_splits_none_says_whose_training_rows_were_seen():
+    stimuli, responses = make_world()
+    _, other = make_world("02")
+    splits = {"01": make_split(responses), "02": make_split(other)}
+    given = {"responses": {"01": responses, "02": other}, "split": splits}
+    model = derive(given, Model(stage="x", n_folds=3), responses="training")
+    predictions = decode(responses, extract(stimuli), splits["01"])
+    with pytest.raises(LeakageError, match="'mixed'"):
+        score(draw(predictions, model))
+    both = {"ours": splits["01"], "by_run": make_split(responses, "run")}  # trains on all stimuli
+    model = derive({"stimuli": stimuli, "split": both}, Model(stage="x", n_folds=3),
+                   stimuli="training")  # fmt: skip
+    with pytest.raises(LeakageError, match="'mixed'"):
+        score(draw(predictions, model))
+
+
+def test_a_split_of_another_table_counts_no_rows():
+    """Row numbers of one recording say nothing about another's."""
+    _, responses = make_world()
+    split = make_split(responses)
+    fewer = responses.take(np.arange(len(responses.samples))[::-1])
+    model = derive({"responses": fewer, "split": split}, Model(stage="x", n_folds=3),
+                   responses="training")  # fmt: skip
+    (contact,) = [c for c in model.lineage.contacts(0) if c.kind == "label"]
+    assert len(contact.tokens["sample"]) == len(responses.samples)
+
+
+def test_a_split_takes_nothing_over_from_responses_it_was_made_of():
+    stimuli, responses = make_world()
+    mixed = run(Zscore(how="all"), {"responses": responses}, "zscored")
+    assert mixed.lineage.contacts()
+    split = derive({"responses": mixed}, make_split(responses), "split", responses="row")
+    assert not split.lineage.contacts()
+    assert score(decode(responses, extract(stimuli), split)) == []
+    looked = derive({"responses": mixed}, make_split(responses), "split")
+    with pytest.raises(LeakageError, match="has seen"):
+        score(decode(responses, extract(stimuli), looked))
+
+
+@pytest.mark.parametrize("form", ["one", "list", "dict"])
+def test_the_form_of_an_input_hides_nothing(form):
+    stimuli, responses = make_world()
+    split = make_split(responses)
+    given = {"one": stimuli, "list": [stimuli, stimuli], "dict": {"a": stimuli}}[form]
+    model = derive({"stimuli": given}, Model(stage="x", n_folds=0))
+    with pytest.raises(LeakageError, match="'mixed'"):
+        score(draw(decode(responses, extract(stimuli), split), model))
+
+
+@pytest.mark.parametrize("unit", ["stimulus", "run", "sample", "session", "subject"])
+def test_truth_handed_in_row_by_row_is_found_under_any_unit(unit):
+    stimuli, responses = make_world()
+    features = extract(stimuli)
+    split = make_split(responses, unit)
+    if unit in ("session", "subject"):  # one of each: test all, train nothing
+        split = Split(roles=np.full((1, 18), TEST, np.int8), samples=responses.samples, unit=unit)
+    predictions = decode(responses, features, split)
+    peeked = derive({"predictions": predictions, "features": features}, predictions,
+                    predictions="row", features="row")  # fmt: skip
+    with pytest.raises(LeakageError, match="'mixed' has seen the sample"):
+        score(peeked)
+    measured = replace(predictions, of="responses")
+    handed = derive({"responses": responses}, measured, responses="row")
+    with pytest.raises(LeakageError, match="'mixed' has seen the sample"):
+        score(handed)
+    _, others = make_world("02")
+    beside = derive({"responses": others, "split": split}, measured, responses="row")
+    assert score(beside) == [], "another subject's responses are no truth of ours"
+
+
+def test_scores_carry_the_rows_they_scored():
+    """What is chosen by scores has seen the test rows, and says who looked."""
+    stimuli, responses = make_world()
+    split = make_split(responses)
+    predictions = decode(responses, extract(stimuli), split)
+    columns = {n: [0.0] for n in ("value", "low", "high", "chance", "n")}
+    scores = Scores(
+        values=np.zeros(4), over="voxels", items=Table({"voxel": np.arange(4)}), metric="r",
+        scale="r", summary=Table({"name": ["r"], **columns}),
+    )  # fmt: skip
+    scores = derive({"predictions": predictions, "responses": responses}, scores, "map")
+    assert {c.step for c in scores.lineage.contacts(0)} >= {"map"}
+    chosen = derive({"responses": responses, "scores": scores}, responses, "chosen",
+                    responses="row", scores="all")  # fmt: skip
+    with pytest.raises(LeakageError, match=r"step '(chosen|map)' has seen"):
+        score(decode(chosen, extract(stimuli), split))
+
+
+def test_averages_carry_their_trials_whatever_they_are_called():
+    stimuli, responses = make_world()
+    features = extract(stimuli)
+    first = responses.take(np.arange(N_STIMULI))
+    renamed = replace(
+        first, samples=first.samples.with_columns(sample_id=np.arange(N_STIMULI, dtype=np.uint64))
+    )
+    for averaged in (first, renamed):
+        mean = derive({"responses": responses}, averaged, "mean", responses="stimulus")
+        (peers,) = mean.lineage.peers
+        for row, stimulus in enumerate(mean.samples["stimulus_id"]):
+            trials = responses.samples.take(responses.samples["stimulus_id"] == stimulus)
+            seen = peers.to_contact(peers.groups[[row]]).tokens["sample"]
+            np.testing.assert_array_equal(seen, np.unique(make_row_tokens(trials)["sample"]))
+        assert score(decode(mean, features, make_split(mean))) == []
+
+
+def test_items_that_name_no_run_are_not_taken_to_be_apart():
+    stimuli, _ = make_world()
+    mixed = derive({"stimuli": stimuli}, stimuli, stimuli="run")
+    assert len(np.unique(mixed.lineage.peers[0].groups)) == 1
+
+
+def test_neighbours_are_known_by_run_and_onset():
+    stimuli, responses = make_world()
+    backwards = responses.samples.with_columns(
+        onset_s=np.tile(np.arange(N_STIMULI)[::-1] * 2.0, N_RUNS)
+    )
+    timed = replace(responses, samples=backwards)
+    roles = np.full((1, 18), 0, np.int8)
+    roles[0, [2, 8]], roles[0, [3, 4, 5, 6, 7]] = TRAIN, TEST
+    split = Split(roles=roles, samples=backwards, unit="stimulus")
+    predictions = decode(timed, extract(stimuli), split)
+    (near,) = [c for c in predictions.lineage.contacts(0) if c.kind == "neighbour"]
+    own = make_row_tokens(backwards)["sample"][:, 0]
+    np.testing.assert_array_equal(near.tokens["sample"], np.sort(own[[1, 3, 7, 9]]))
+    notices = check_scores({"predictions": predictions}, step="scores")
+    assert any("just before or after 2 of the 5 test rows" in n for n in notices)
+    by_run = replace(split, unit="run")
+    found = decode(timed, extract(stimuli), by_run).lineage.contacts(0)
+    assert not [c for c in found if c.kind == "neighbour"]

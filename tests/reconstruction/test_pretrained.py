@@ -8,9 +8,10 @@ import pytest
 
 from neurodecode.core.artifacts import Model
 from neurodecode.core.errors import DataError, LeakageError
+from neurodecode.core.leakage import check_scores
 from neurodecode.core.lineage import EVERY_FOLD, Contact, Lineage, make_row_tokens
 from neurodecode.core.store import Store
-from neurodecode.core.trace import check_scores, derive_lineage
+from neurodecode.core.trace import derive_lineage
 from neurodecode.datasets.digits import Digits
 from neurodecode.reconstruction.diffusion import Diffusion
 from neurodecode.reconstruction.pretrained import Pretrained, take_fold
