@@ -102,5 +102,8 @@ def run_pipeline(
     summary = run_graph(graph, store, workers=workers, listener=listener)
     if summary.failed:
         lines = [f"{graph.instances[k].label}: {o.error}" for k, o in summary.failed.items()]
-        raise StepFailed(f"{len(lines)} steps failed:\n" + "\n".join(lines))
+        raise StepFailed(
+            f"{len(lines)} steps failed. Correct what each names, then run again; what is finished "
+            "is kept.\n" + "\n".join(lines)
+        )
     return Results(graph, store, summary)

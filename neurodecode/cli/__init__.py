@@ -15,6 +15,7 @@ doctor.py   packages, devices, data folders, disk
 new.py      a template of a stage or a pipeline
 report.py   write the reports of a pipeline that is up to date
 schema.py   JSON Schema of pipeline files, for editors
+errors.py   every error message, its cause and its mend
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ def main() -> None:
     """
     with Stopping():  # before anything that takes a while to import
         from neurodecode.cli.commands import app
-        from neurodecode.cli.console import say_error
-        from neurodecode.core.errors import NeurodecodeError, UserError
+        from neurodecode.cli.console import say_crash, say_error, say_problems
+        from neurodecode.core.errors import NeurodecodeError, PipelineError, UserError
 
         try:
             app()
+        except PipelineError as error:
+            say_problems(error.problems)
+            sys.exit(2)
         except UserError as error:
             say_error(str(error))
             sys.exit(2)
@@ -45,4 +49,7 @@ def main() -> None:
             sys.exit(1)
         except BrokenPipeError:
             sys.stderr.close()
+            sys.exit(1)
+        except Exception as error:
+            say_crash(error)
             sys.exit(1)

@@ -44,15 +44,15 @@ def command(
             continue
         if plan.state != "stale" or plan.card is None or plan.recipe is None or plan.key is None:
             raise UserError(
-                f"accept: {plan.instance.label} is {plan.state}: {'; '.join(plan.reasons)}. Only "
-                "a stale step with an earlier result can be; accept or run what is before it."
+                f"accept: {plan.instance.label} is {plan.state} ({'; '.join(plan.reasons)}), and "
+                "only a stale step with an earlier result can be accepted. Run it, or accept or "
+                "run the steps before it first."
             )
         results = [r for r in plan.reasons if not r.startswith(HARMLESS)]
         if results:
             raise UserError(
-                f"accept: {plan.instance.label}: {'; '.join(results)}. Only a change of code, of "
-                "versions or of a library can be harmless; another setting, input or raw file "
-                "gives another result. Run it."
+                f"accept: {plan.instance.label}: {'; '.join(results)}; that gives another result. "
+                "Allowed: changes of code, of versions or of a library. Run the step instead."
             )
         signed = {
             "from": plan.card["key"],

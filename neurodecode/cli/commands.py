@@ -7,6 +7,7 @@ import typer
 from neurodecode.cli import (
     accept,
     doctor,
+    errors,
     export,
     gc,
     list,
@@ -28,6 +29,20 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (run, plan, why, accept, show, list, export, verify, gc, doctor, report, schema):
+for module in (
+    run,
+    plan,
+    why,
+    accept,
+    show,
+    list,
+    export,
+    verify,
+    gc,
+    doctor,
+    report,
+    schema,
+    errors,
+):
     app.command(module.__name__.rsplit(".", 1)[-1])(module.command)
 app.add_typer(new.app, name="new")

@@ -108,8 +108,8 @@ def new_stage(
             )
         if not (PACKAGE.parent / "pyproject.toml").is_file():
             raise UserError(
-                "new stage: this neurodecode is installed, not a checkout. Write module:Class for "
-                "a file of your own in this folder."
+                "new stage: this neurodecode is installed, so a new stage cannot become part of "
+                "it. Write module:Class (smooth:Smooth) for a file of your own in this folder."
             )
         name, module = name_class(file), f"neurodecode.{address}"
         path = PACKAGE / folder / f"{file}.py"

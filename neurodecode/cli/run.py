@@ -84,8 +84,9 @@ def _check_inputs_fresh(graph: Graph, wanted: set, cache: Path | None) -> None:
     behind = [p for p in plans if p.instance.id not in wanted and p.state != "fresh"]
     if behind:
         raise UserError(
-            f"--only: {len(behind)} steps before it are not fresh (first: "
-            f"{behind[0].instance.label}, {behind[0].state}). Use --until instead."
+            f"--only: {len(behind)} steps that it needs are not up to date (first: "
+            f"{behind[0].instance.label}, {behind[0].state}). Use --until instead, which runs "
+            "these too."
         )
 
 
@@ -101,16 +102,14 @@ def _say_verdicts(graph: Graph, store: Store, summary: Summary) -> None:
 
 
 def _say_summary(graph: Graph, summary: Summary, seconds: float) -> None:
-    from neurodecode.cli.console import format_seconds, say
+    from neurodecode.cli.console import format_seconds, say, say_failure
 
     text = f"{len(summary.computed)} computed, {len(summary.fresh)} fresh"
     if summary.failed or summary.skipped:
         text += f", {len(summary.failed)} failed, {len(summary.skipped)} skipped"
     say(f"{graph.name}: {text}, {format_seconds(seconds)}")
     for key, outcome in summary.failed.items():
-        say(f"\nFAILED {graph.instances[key].label}\n  {outcome.error}")
-        if key in summary.logs:
-            say(f"  traceback: {summary.logs[key]}")
+        say_failure(graph.instances[key].label, outcome.error, summary.logs.get(key))
     if summary.failed:
         say(f"\nWhat is finished is kept. After mending, go on with:\n  {word_resume()}")
 

@@ -278,18 +278,30 @@ def _choose_output(
         # the output named like its kind comes first: 'decoded' means decoded.predictions
         if len(fitting) > 1 and next(iter(outputs)) in fitting:
             fitting = [next(iter(outputs))]
-        got = ", ".join(o.artifact.__name__ for o in outputs.values())
+        got = ", ".join(dict.fromkeys(o.artifact.__name__ for o in outputs.values()))
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
         draft.complain(
-            line, f"{spec.name}: {key}: {giver.name} gives several that would do: "
-            f"{list_names(fitting)}. Write {giver.name}.{fitting[0]}, say."
+            line, f"{spec.name}: {key}: '{giver.name}' gives several outputs that would do: "
+            f"{list_names(fitting)}. Name one: {key}: {giver.name}.{fitting[0]}, say."
         )  # fmt: skip
         return None
     draft.complain(
         line,
-        f"{spec.name}: {key} takes {kind.words}, but {giver.name} "
-        f"({giver.address}) gives {got}. Name a step that gives {kind.words}.",
+        f"{spec.name}: {key} takes {kind.words}, but '{giver.name}' "
+        f"({giver.address}) gives {got}. Name a step that gives {kind.words}: "
+        f"{_list_givers(draft, kind)}.",
     )
     return None
+
+
+def _list_givers(draft: Draft, kind: InputSpec) -> str:
+    """Return the steps that give what an input takes."""
+    return list_names(
+        [
+            name
+            for name, step in draft.steps.items()
+            if any(kind.accepts(output.artifact) for output in read_outputs(step.stage).values())
+        ]
+    )

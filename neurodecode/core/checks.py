@@ -53,7 +53,9 @@ def check_same_length(where: str, next_step: str = "", **arrays: Any) -> int:
     lengths = {name: len(values) for name, values in arrays.items()}
     if len(set(lengths.values())) > 1:
         got = ", ".join(f"{name} {n}" for name, n in lengths.items())
-        raise DataError(f"{where}: lengths differ: {got}. {next_step}".rstrip())
+        raise DataError(
+            f"{where}: lengths differ: {got}. Allowed: as many rows in each. {next_step}".rstrip()
+        )
     return next(iter(lengths.values()))
 
 
@@ -72,7 +74,7 @@ def check_finite(
         f"{where}: {what} hold {int((~finite).sum())} values that are NaN or infinite, in "
         f"{len(bad_columns)} of {flat.shape[1]} columns (first: {names}) and {len(bad_rows)} of "
         f"{len(values)} rows (first: {bad_rows[:5].tolist()}). Allowed: finite numbers. "
-        "Drop those columns or rows before this step; nothing is repaired in silence."
+        "Drop those columns or rows before this step."
     )
 
 
@@ -83,7 +85,8 @@ def check_varying(values: np.ndarray, *, what: str, where: str) -> None:
         raise DataError(
             f"{where}: {what} hold {len(constant)} constant columns (first: "
             f"{constant[:5].tolist()}). A column without variance cannot be standardised. "
-            "Mask such columns first (preprocessing.select_voxels)."
+            "Drop them first (preprocessing.select_voxels with by: variance and threshold: 1e-12, "
+            "say)."
         )
 
 

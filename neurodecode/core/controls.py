@@ -42,7 +42,10 @@ DEFAULT_N_SHUFFLES = 50
 def add_controls(draft: Draft, node: Node) -> None:
     """Add to a draft the steps that ``controls:`` asks for, and the audit that compares them."""
     if not isinstance(node.value, dict):
-        draft.complain(node.line, "controls: write {of: step, kinds: [...]}.")
+        draft.complain(
+            node.line,
+            "controls: these are not of the form {of: step}. Write controls: {of: scores}.",
+        )
         return
     known = ("of", "kinds", "n_shuffles", "block_rows")
     for key in node.value:

@@ -121,4 +121,7 @@ def check_artifact(value: Any, kind: InputSpec, where: str) -> None:
     )
     for item in given:
         if not isinstance(item, Artifact) or not kind.accepts(type(item)):
-            raise TypeError(f"{where}: takes {kind.words}, got {type(item).__name__}.")
+            raise TypeError(
+                f"{where}: takes {kind.words}, got {type(item).__name__}. "
+                f"Hand it {kind.words} instead."
+            )

@@ -162,12 +162,18 @@ def check_links(file: h5py.File, path: Path) -> None:
         for name in group:
             link = group.get(name, getlink=True)
             if isinstance(link, h5py.ExternalLink):
-                raise StoreError(f"{path}: '{name}' is a link to another file; refused.")
+                raise StoreError(
+                    f"{path}: '{name}' is a link to another file; refused. "
+                    "Delete the file and run the pipeline again."
+                )
             item = group.get(name)
             if isinstance(item, h5py.Group):
                 walk(item)
             elif isinstance(item, h5py.Dataset) and (item.is_virtual or item.external):
-                raise StoreError(f"{path}: '{name}' keeps its data in another file; refused.")
+                raise StoreError(
+                    f"{path}: '{name}' keeps its data in another file; refused. "
+                    "Delete the file and run the pipeline again."
+                )
 
     walk(file)
 

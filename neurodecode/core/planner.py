@@ -243,8 +243,8 @@ def describe_output(ref: Ref, cards: Cards) -> dict[str, str]:
     outputs = card["outputs"]
     if ref.output not in outputs:
         raise UserError(
-            f"{ref.step}: its output '{ref.output}' was not made with these settings. It made: "
-            f"{', '.join(outputs)}."
+            f"{ref.step}: with its settings it does not give the output '{ref.output}'. It gives: "
+            f"{', '.join(outputs)}. Name one of these, or change the settings of '{ref.step}'."
         )
     return {"digest": outputs[ref.output]["digest"], "lineage": outputs[ref.output]["lineage"]}
 

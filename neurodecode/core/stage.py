@@ -128,11 +128,15 @@ class Stage(BaseModel):
 
     def run_block(self, block: str, **inputs: Any) -> Mapping[str, np.ndarray]:
         """Return the arrays of one piece."""
-        raise TypeError(f"{self.stage} names blocks but does not define run_block.")
+        raise TypeError(
+            f"{self.stage}: blocks() names pieces, but run_block is not defined. Define it."
+        )
 
     def assemble(self, parts: Mapping[str, Mapping[str, Array]], **inputs: Any) -> Any:
         """Return the artifact made of all pieces."""
-        raise TypeError(f"{self.stage} names blocks but does not define assemble.")
+        raise TypeError(
+            f"{self.stage}: blocks() names pieces, but assemble is not defined. Define it."
+        )
 
     def run_in_blocks(self, **inputs: Any) -> Any:
         """Do all the pieces here and now; what ``run`` of a block-wise stage returns."""

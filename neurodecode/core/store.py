@@ -256,7 +256,7 @@ def _open_outputs(path: Path) -> dict[str, Artifact]:
         if int(file.attrs.get("schema", -1)) != SCHEMA:
             raise StoreError(
                 f"{path}: schema {file.attrs.get('schema', 'none')}, this version reads {SCHEMA}. "
-                "It is not a result of this version; compute it again."
+                "Run the pipeline again, which computes it anew."
             )
         return {name: read_artifact(path, file, name) for name in file["outputs"]}
 

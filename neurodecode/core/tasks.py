@@ -161,13 +161,26 @@ def _try(task: Task, store: Store, job: str, block: str) -> Outcome:
         text = f"{error} {MAKE_ROOM}"
         return Outcome(error=text, trace=traceback.format_exc(), kind="step")
     except MemoryError as error:
-        text = f"out of memory ({error}). Lower execution: {{batch_size}}, or use fewer workers."
+        text = (
+            f"out of memory ({error}). Lower execution: {{batch_size: ...}} of the step, or use "
+            "fewer --workers."
+        )
+        return Outcome(error=text, trace=traceback.format_exc(), kind="step")
+    except OSError as error:
+        text = (
+            f"{type(error).__name__}: {error}. The system refused a file, the disk or the network. "
+            "Check the path, its permissions and the free space, and run again."
+        )
+        if error.errno in FULL and error.filename:
+            text = f"{word_write_error(error, Path(error.filename))} {MAKE_ROOM}"
         return Outcome(error=text, trace=traceback.format_exc(), kind="step")
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in FULL and error.filename:
-            text = f"{word_write_error(error, Path(error.filename))} {MAKE_ROOM}"
-            return Outcome(error=text, trace=traceback.format_exc(), kind="step")
-        text = f"{type(error).__name__}: {error}"
+        own = ":" in task.address  # a stage of the user's own
+        next_step = "Correct it there" if own else "Please report it, with the traceback"
+        text = (
+            f"{type(error).__name__}: {error}. This is a mistake in the code of '{task.address}', "
+            f"not in the pipeline file. {next_step}."
+        )
         return Outcome(error=text, trace=traceback.format_exc(), kind="step")
 
 
@@ -225,7 +238,10 @@ def _run(task: Task, stage: Stage, store: Store, inputs: dict[str, Any]) -> Any:
     parts = {b: store.read_block(task.address, task.key, b) for b in blocks}
     lost = [b for b, arrays in parts.items() if arrays is None]
     if lost:
-        raise StepFailed(f"{task.label}: the pieces {', '.join(lost)} cannot be read back.")
+        raise StepFailed(
+            f"{task.label}: the pieces {', '.join(lost)} cannot be read back. Check the free space "
+            "on the cache's disk, and run again."
+        )
     return stage.assemble(parts, **inputs)  # type: ignore[arg-type]
 
 
@@ -291,12 +307,15 @@ def _name_outputs(stage: Stage, made: Any) -> dict[str, Artifact]:
     outputs = {name: artifact for name, artifact in outputs.items() if artifact is not None}
     for name, spec in wanted.items():
         if name not in outputs and not spec.optional:
-            raise StepFailed(f"{stage.stage}: run did not return '{name}'.")
+            raise StepFailed(
+                f"{stage.stage}: run did not return '{name}'. Return it, or annotate it as "
+                "optional."
+            )
     for name, artifact in outputs.items():
         if name not in wanted or not isinstance(artifact, wanted[name].artifact):
             raise StepFailed(
                 f"{stage.stage}: run returned {type(artifact).__name__} as '{name}', which its "
-                "annotation does not name."
+                "annotation does not name. Annotate what run returns."
             )
     return outputs
 

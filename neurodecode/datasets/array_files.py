@@ -156,8 +156,8 @@ class ArrayFiles:
             row = next(i for i, c in enumerate(cells) if c not in MISSING and not _is_number(c))
             raise DataError(
                 f"{self.where}: {path}, column '{name}', line {row + 2} holds '{cells[row]}'. "
-                f"Allowed: numbers ({', '.join(MISSING[:2])} for missing ones). Mend the cell, or "
-                "name another column."
+                f"Allowed: numbers ({', '.join(MISSING[:2])} for missing ones). Correct the cell, "
+                "or name another column."
             ) from None
 
 
@@ -257,7 +257,7 @@ def _read_table(path: Path, where: str) -> dict[str, list[str]]:
         if len(line) != len(header):
             raise DataError(
                 f"{where}: {path}, line {number} has {len(line)} cells, the header {len(header)}. "
-                "The file is cut off or has a stray separator: mend that line."
+                "The file is cut off or has a stray separator. Correct that line."
             )
     cells = zip(*lines[1:], strict=True) if len(lines) > 1 else ((),) * len(header)
     return {name: [c.strip() for c in column] for name, column in zip(header, cells, strict=True)}

@@ -53,7 +53,7 @@ def _read_5(path: Path, key: str, where: str) -> np.ndarray:
     except Exception as error:  # scipy raises whatever the damaged bytes lead it to
         raise DataError(
             f"{where}: {path} cannot be read as a MATLAB file ({type(error).__name__}: {error}). "
-            "It is truncated or damaged: copy or save it again."
+            "It is truncated or damaged. Copy or save it again."
         ) from error
     for field in key.split("/")[1:]:
         fields = (value.dtype.names or ()) if isinstance(value, np.ndarray) else ()

@@ -129,8 +129,8 @@ class Identification(Stage):
             given = self._read_images(reconstructions, stimuli, notices)
         else:
             raise UserError(
-                f"{self.stage}: give either predictions and features, or reconstructions and "
-                "stimuli."
+                f"{self.stage}: the inputs make no pair. Give either predictions and features, or "
+                "reconstructions and stimuli."
             )
         claims = list(self._score(given, notices))
         return make_scores(
@@ -187,8 +187,8 @@ class Identification(Stage):
         n_rows, n_true = len(given.target), len(given.true)
         if n_true < 2 or len(np.unique(given.groups)) < 2:
             raise DataError(
-                f"{self.stage}: {n_rows} rows of one stimulus leave nothing to tell apart. Two "
-                "stimuli or more are needed."
+                f"{self.stage}: {n_rows} rows of one stimulus leave nothing to tell apart. "
+                "Allowed: two stimuli or more."
             )
         similarity = [
             compute_similarity(given.decoded[:, s], given.true, self.similarity)

@@ -148,7 +148,7 @@ def find_units(table: Table, level: str, where: str) -> np.ndarray:
 def _list_identities(table: Table, where: str) -> list[np.ndarray]:
     name = "stimulus_id" if "stimulus_id" in table else "id"
     if name not in table:
-        raise DataError(f"{where}: the table names no stimuli. It needs 'stimulus_id' or 'id'.")
+        raise DataError(f"{where}: the table names no stimuli. Add a column 'stimulus_id' or 'id'.")
     blank = int((table[name] == "").sum())
     if blank:
         raise DataError(
@@ -169,7 +169,10 @@ def name_items(items: Table) -> np.ndarray:
     for column in ("sample_id", "id", "stimulus_id"):
         if column in items:
             return items[column].astype(str)
-    raise DataError("scores: the items have neither 'sample_id' nor 'id', so they have no names.")
+    raise DataError(
+        "scores: the items have neither 'sample_id' nor 'id', so they have no names. Add one "
+        "of these columns."
+    )
 
 
 def describe_truth(given: Table, truth: Stimuli | Features, where: str) -> Table:

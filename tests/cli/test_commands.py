@@ -173,7 +173,7 @@ def test_mistakes_exit_with_two_and_name_the_nearest(folder: Path) -> None:
         (("run", "small.yaml", "--until", "scorse"), "Did you mean 'scores'"),
         (("run", "small.yaml", "--branch", "subject=02"), "no variable 'subject'"),
         (("list", "stage"), "Did you mean 'stages'"),
-        (("show", "small.yaml"), "name a step"),
+        (("show", "small.yaml"), "Name a step"),
     ):
         done = run(folder, *arguments)
         assert done.returncode == 2, arguments

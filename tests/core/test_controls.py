@@ -128,15 +128,15 @@ def test_the_name_of_the_audit_is_taken(tmp_path):
 @pytest.mark.parametrize(
     ("controls", "words"),
     [
-        ("[scores]", "controls: write {of: step"),
+        ("[scores]", "Write controls: {of: scores}"),
         ("{of: scors}", "Unknown step 'scors'. Did you mean 'scores'?"),
         (
             "{of: scores, kinds: [shuffled]}",
             "Unknown kind 'shuffled'. Did you mean 'shuffled_brain'?",
         ),
         ("{of: scores, n_shuffle: 3}", "Unknown key 'n_shuffle'. Did you mean 'n_shuffles'?"),
-        ("{of: scores, n_shuffles: 0}", "n_shuffles: give a whole number of 1 or more"),
-        ("{kinds: [prior_only]}", "name the step whose scores are to be controlled"),
+        ("{of: scores, n_shuffles: 0}", "n_shuffles is no whole number of 1 or more"),
+        ("{kinds: [prior_only]}", "'of' is missing, the step whose scores are controlled"),
         ("{of: pixels}", "nothing upstream of 'pixels' decodes responses"),
     ],
 )
