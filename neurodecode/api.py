@@ -29,7 +29,11 @@ class Results(Mapping[str, Artifact]):
         self._keys = {graph.instances[key].label: key for key in summary.cards}
 
     def __getitem__(self, name: str) -> Artifact:
-        label, _, output = name.partition(".")
+        label, output = name, ""
+        if label not in self._keys:  # the value of a branch may hold a point, too
+            label, _, output = name.rpartition(".")
+        if label not in self._keys and "." not in name:
+            label = name
         if label not in self._keys:
             raise UserError(
                 f"no result '{label}'.{name_nearest(label, self._keys)} "
@@ -62,7 +66,16 @@ def load_pipeline(pipeline: str | Path, overrides: Sequence[str] = (), **branche
     """
     from neurodecode.core.pipeline import load_pipeline as load
 
-    wanted = {k: [v] if isinstance(v, str) else list(v) for k, v in branches.items()}
+    wanted: dict[str, list[str]] = {}
+    for name, values in branches.items():
+        given = [values] if isinstance(values, str) else values
+        if not isinstance(given, Sequence) or not all(isinstance(v, str) for v in given):
+            raise UserError(
+                f'{name}={values!r}: values of each are text. Write {name}="02", or a list of such.'
+            )
+        wanted[name] = list(given)
+    if isinstance(overrides, str):
+        raise UserError(f"overrides: got one text. Give a list: [{overrides!r}].")
     return load(find_pipeline(str(pipeline)), overrides, wanted)
 
 
@@ -89,5 +102,8 @@ def run_pipeline(
     summary = run_graph(graph, store, workers=workers, listener=listener)
     if summary.failed:
         lines = [f"{graph.instances[k].label}: {o.error}" for k, o in summary.failed.items()]
-        raise StepFailed(f"{len(lines)} steps failed:\n" + "\n".join(lines))
+        raise StepFailed(
+            f"{len(lines)} steps failed. Correct what each names, then run again; what is finished "
+            "is kept.\n" + "\n".join(lines)
+        )
     return Results(graph, store, summary)

@@ -337,9 +337,9 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "evaluation.compare": lambda folder: [
         _case("evaluation.compare", second=make_scores(shift=0.1))
     ],
-    "evaluation.controls": lambda folder: [
+    "evaluation.audit": lambda folder: [
         _case(
-            "evaluation.controls",
+            "evaluation.audit",
             shuffled={"0": make_scores(-0.1), "1": make_scores(-0.2)},
             others={"prior_only": make_scores(-0.3)},
         )

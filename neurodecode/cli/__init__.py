@@ -1,5 +1,7 @@
 """The command line: one file per command, nothing heavy imported before it is needed.
 
+commands.py the commands, put together
+stopping.py Ctrl-C, SIGTERM and SIGHUP
 run.py      bring a pipeline up to date
 plan.py     what would be done, and why
 why.py      why a step is not fresh
@@ -13,56 +15,41 @@ doctor.py   packages, devices, data folders, disk
 new.py      a template of a stage or a pipeline
 report.py   write the reports of a pipeline that is up to date
 schema.py   JSON Schema of pipeline files, for editors
+errors.py   every error message, its cause and its mend
 """
 
 from __future__ import annotations
 
 import sys
 
-import typer
-
-from neurodecode.cli import (
-    accept,
-    doctor,
-    export,
-    gc,
-    list,
-    new,
-    plan,
-    report,
-    run,
-    schema,
-    show,
-    verify,
-    why,
-)
-
-app = typer.Typer(
-    name="neurodecode",
-    help="Brain encoding and decoding: one file from recording to report.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-for module in (run, plan, why, accept, show, list, export, verify, gc, doctor, report, schema):
-    app.command(module.__name__.rsplit(".", 1)[-1])(module.command)
-app.add_typer(new.app, name="new")
+from neurodecode.cli.stopping import Stopping
 
 
 def main() -> None:
-    """Run the command line; exit with 0 (done), 1 (a step failed) or 2 (the user's mistake)."""
-    from neurodecode.cli.console import say_error
-    from neurodecode.core.errors import NeurodecodeError, UserError
+    """Run the command line.
 
-    try:
-        app()
-    except UserError as error:
-        say_error(str(error))
-        sys.exit(2)
-    except NeurodecodeError as error:
-        say_error(str(error))
-        sys.exit(1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+    It exits with 0 (done), 1 (a step failed), 2 (the user's mistake), or 128 and the number of the
+    signal that stopped it.
+    """
+    with Stopping():  # before anything that takes a while to import
+        from neurodecode.cli.commands import app
+        from neurodecode.cli.console import say_crash, say_error, say_problems
+        from neurodecode.core.errors import NeurodecodeError, PipelineError, UserError
+
+        try:
+            app()
+        except PipelineError as error:
+            say_problems(error.problems)
+            sys.exit(2)
+        except UserError as error:
+            say_error(str(error))
+            sys.exit(2)
+        except NeurodecodeError as error:
+            say_error(str(error))
+            sys.exit(1)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(1)
+        except Exception as error:
+            say_crash(error)
+            sys.exit(1)

@@ -33,8 +33,8 @@ def command(
     from neurodecode.cli.console import say
     from neurodecode.core.errors import UserError
 
-    if len(reason.strip()) < 3:
-        raise UserError("accept: --reason: say in words why the change is harmless.")
+    if len(reason.strip()) < 3 or not reason.isprintable():
+        raise UserError("accept: --reason: say in words, on one line, why the change is harmless.")
     store = open_store(cache)
     wanted, plans = plan_step(open_graph(pipeline, overrides, branch), step, store)
     for key in wanted:
@@ -44,15 +44,15 @@ def command(
             continue
         if plan.state != "stale" or plan.card is None or plan.recipe is None or plan.key is None:
             raise UserError(
-                f"accept: {plan.instance.label} is {plan.state}: {'; '.join(plan.reasons)}. Only "
-                "a stale step with an earlier result can be; accept or run what is before it."
+                f"accept: {plan.instance.label} is {plan.state} ({'; '.join(plan.reasons)}), and "
+                "only a stale step with an earlier result can be accepted. Run it, or accept or "
+                "run the steps before it first."
             )
         results = [r for r in plan.reasons if not r.startswith(HARMLESS)]
         if results:
             raise UserError(
-                f"accept: {plan.instance.label}: {'; '.join(results)}. Only a change of code, of "
-                "versions or of a library can be harmless; another setting, input or raw file "
-                "gives another result. Run it."
+                f"accept: {plan.instance.label}: {'; '.join(results)}; that gives another result. "
+                "Allowed: changes of code, of versions or of a library. Run the step instead."
             )
         signed = {
             "from": plan.card["key"],

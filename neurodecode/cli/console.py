@@ -2,27 +2,105 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
+import textwrap
 import threading
 import time
+import traceback
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from neurodecode.core.visible import escape
 
 if TYPE_CHECKING:
     from neurodecode.core.runner import News
 
 BAR_AFTER_S = 2.0
 LINE_EVERY_S = 10.0
+CUT_AFTER = 80
 
 
 def say(text: str = "") -> None:
-    """Print a line."""
-    print(text, flush=True)
+    """Print a line, or several."""
+    print(_make_visible(text), flush=True)
 
 
 def say_error(text: str) -> None:
     """Print a line for the user to act on."""
-    print(f"neurodecode: {text}", file=sys.stderr, flush=True)
+    _print_fitted(f"neurodecode: {text}", sys.stderr)
+
+
+def say_problems(problems: Sequence[str]) -> None:
+    """Print mistakes, a line each; several stand under their number."""
+    if len(problems) == 1:
+        say_error(problems[0])
+        return
+    say_error(f"{len(problems)} mistakes:")
+    for problem in problems:
+        _print_fitted(f"  {problem}", sys.stderr)
+
+
+def say_failure(label: str, error: str, log: Path | None) -> None:
+    """Print why a step failed, and where its traceback lies."""
+    say(f"\nFAILED {label}")
+    for line in error.removeprefix(f"{label}: ").splitlines():
+        _print_fitted(f"  {line}", sys.stdout)
+    if log is not None:
+        say(f"  traceback: {log}")
+
+
+def say_crash(error: Exception) -> None:
+    """Print one line on an exception that nobody expected, and keep its traceback in a file.
+
+    With NEURODECODE_DEBUG set to 1, the traceback is printed.
+    """
+    if os.environ.get("NEURODECODE_DEBUG") == "1":
+        traceback.print_exception(error)
+        return
+    what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if isinstance(error, OSError):
+        mend = "Check the path, its permissions and the free space."
+    else:
+        mend = "This is a mistake of neurodecode. Please report it, with the traceback."
+    path = _keep_traceback(error)
+    kept = f" Traceback: {path}" if path else " NEURODECODE_DEBUG=1 shows the traceback."
+    say_error(f"{what.rstrip('.')}. {mend}{kept}")
+
+
+def _keep_traceback(error: Exception) -> Path | None:
+    cache = Path(os.environ.get("NEURODECODE_CACHE") or "data/cache")
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-neurodecode.log"
+    text = " ".join(sys.argv) + "\n\n" + "".join(traceback.format_exception(error))
+    for folder in (cache / "logs", Path(tempfile.gettempdir())):
+        try:
+            if folder.parent.is_dir():
+                folder.mkdir(exist_ok=True)
+                (folder / name).write_text(text, encoding="utf-8")
+                return folder / name
+        except OSError:  # not writable: the next one
+            continue
+    return None
+
+
+def _print_fitted(line: str, stream: TextIO) -> None:
+    """Print a line; on a terminal broken between words, else whole, for grep and for logs."""
+    line = _make_visible(line)
+    if stream.isatty():
+        indent = " " * (len(line) - len(line.lstrip()) + 4)
+        line = textwrap.fill(
+            line, max(40, shutil.get_terminal_size().columns), subsequent_indent=indent,
+            break_long_words=False, break_on_hyphens=False, replace_whitespace=False,
+        )  # fmt: skip
+    print(line, file=stream, flush=True)
+
+
+def _make_visible(text: str) -> str:
+    """Escape what a terminal would obey; names may come from a file or folder of anyone's."""
+    return "\n".join(escape(line) for line in text.split("\n"))
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -90,6 +168,9 @@ class RunPrinter:
         if self.terminal:
             self._show(f"{news.label} …")
 
+    def _say_waiting(self, news: News) -> None:
+        self._line(f"waiting   {news.label}: {news.text}")
+
     def _say_progress(self, news: News) -> None:
         p = news.progress
         if p is None or p.elapsed_s < BAR_AFTER_S:
@@ -119,7 +200,10 @@ class RunPrinter:
             say(f"  {self.done}/{self.total} steps")
 
     def _say_failed(self, news: News) -> None:
-        self._line(f"FAILED    {news.label}: {news.text.splitlines()[0]}")
+        first = next(iter(news.text.splitlines()), "").removeprefix(f"{news.label}: ")
+        if len(first) > CUT_AFTER:  # told in full when the run has ended
+            first = first[:CUT_AFTER].rsplit(" ", 1)[0] + " …"
+        self._line(f"FAILED    {news.label}: {first}")
 
     def _say_skipped(self, news: News) -> None:
         self._line(f"skipped   {news.label}: {news.text}")

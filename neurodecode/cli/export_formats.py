@@ -44,7 +44,8 @@ def write_artifact(artifact: Artifact, base: Path, form: str = "auto") -> list[P
     writers = find_writers(artifact)
     if form != "auto" and form not in writers:
         raise UserError(
-            f"--as {form}: {artifact.kind()} cannot be written so. It has: {list_names(writers)}."
+            f"--as {form}: {artifact.kind()} cannot be written in this format. Allowed for "
+            f"{artifact.kind()}: {list_names(writers)}."
         )
     base.parent.mkdir(parents=True, exist_ok=True)
     chosen = writers if form == "auto" else {form: writers[form]}
@@ -54,7 +55,9 @@ def write_artifact(artifact: Artifact, base: Path, form: str = "auto") -> list[P
 def check_form(form: str) -> None:
     """Raise UserError unless there is such a form."""
     if form not in FORMS:
-        raise UserError(f"--as {form}?{name_nearest(form, FORMS)} Known: {list_names(FORMS)}.")
+        raise UserError(
+            f"--as: Unknown format '{form}'.{name_nearest(form, FORMS)} Known: {list_names(FORMS)}."
+        )
 
 
 def find_writers(artifact: Artifact) -> dict[str, Callable[[Any, Path], list[Path]]]:

@@ -24,18 +24,23 @@ def command(
 ) -> None:
     """Remove what the pipelines named do not reach; pinned results stay (touch KEY.pin)."""
     from neurodecode.cli.console import format_bytes, say
-    from neurodecode.core.files import remove_strays
     from neurodecode.core.fingerprint import Memory
+    from neurodecode.core.leftovers import list_orphans, remove_leftovers, remove_orphan
     from neurodecode.core.planner import Planner
 
     store = open_store(cache)
     memory = Memory.load(store.folder / "memory.json")
     reached: set[str] = set()
+    undecided: set[str] = set()
     for name in pipelines:
         for plan in Planner(open_graph(name), store, memory).plan():
             # a step that waits keeps its nearest earlier result: it may be accepted yet
             if plan.card is not None:
                 reached.add(str(plan.card["key"]))
+            if plan.key is not None:
+                reached.add(plan.key)
+            else:
+                undecided.add(plan.instance.address)
     room = keep_gb * 1024**3
     removed = size = 0
     for card in store.iterate_cards():
@@ -51,7 +56,12 @@ def command(
         say(f"{'removed' if yes else 'would remove'}  {card['label']}  {path}")
         if yes:
             store.remove(card)
-    strays = remove_strays(store.folder) if yes else []
+    for path, n_bytes in list(list_orphans(store, reached, undecided)):
+        size += n_bytes
+        say(f"{'removed' if yes else 'would remove'}  what a killed run left  {path}")
+        if yes:
+            remove_orphan(path)
+    strays = remove_leftovers(store) if yes else []
     say(
         f"{removed} results, {format_bytes(size)}{'' if yes else ' would be'} removed"
         + (f", and {len(strays)} half-written files" if strays else "")

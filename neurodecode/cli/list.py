@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
+
+from neurodecode.core.visible import shorten
+
+MAX_READ = 100_000
 
 
 def command(
@@ -21,6 +25,7 @@ def command(
     from neurodecode.core.errors import UserError
     from neurodecode.core.resources import list_pipelines
     from neurodecode.core.stage import STAGE_FOLDERS, list_stages
+    from neurodecode.core.visible import show
 
     if what == "pipelines":
         rows = [(name, _read_title(path)) for name, path in sorted(list_pipelines().items())]
@@ -29,7 +34,7 @@ def command(
     kinds: tuple[str, ...] = ("stages", "pipelines", *STAGE_FOLDERS)
     if what not in kinds:
         raise UserError(
-            f"list: '{what}'?{name_nearest(what, kinds)} Known: {list_names(kinds, 20)}."
+            f"list: '{show(what)}'?{name_nearest(what, kinds)} Known: {list_names(kinds, 20)}."
         )
     chosen = [s for s in list_stages() if what == "stages" or s.startswith(f"{what}.")]
     print_table(("stage", "what it does"), [(s, _read_sentence(s)) for s in chosen])
@@ -48,6 +53,10 @@ def _read_sentence(address: str) -> str:
 
 
 def _read_title(path: Path) -> str:
-    kind: Literal["title"] = "title"
-    found = re.search(rf"^{kind}:\s*(.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return found[1].strip("\"'") if found else ""
+    """Return the title of a pipeline file, which may be of anyone's making."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            found = re.search(r"^title:[ \t]*(\S.*)$", stream.read(MAX_READ), re.MULTILINE)
+    except OSError as error:
+        return f"(cannot be read: {error.strerror})"
+    return shorten(found[1].strip("\"'"), 200) if found else ""

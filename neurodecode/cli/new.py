@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import keyword
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from neurodecode.core.visible import show
 
 app = typer.Typer(
     help="Write a template: new stage, new pipeline.", no_args_is_help=True, rich_markup_mode=None
@@ -91,26 +94,33 @@ def new_stage(
     if ":" in address:
         module, _, name = address.partition(":")
         if not _is_name(module) or not _is_name(name):
-            raise UserError(f"new stage: '{address}': write module:Class, such as smooth:Smooth.")
+            raise UserError(
+                f"new stage: '{show(address)}': write module:Class, such as smooth:Smooth."
+            )
+        _check_free(module)
         path, test = Path(f"{module}.py"), Path(f"test_{module}.py")
     else:
         folder, _, file = address.partition(".")
         if folder not in STAGE_FOLDERS or not _is_name(file):
             raise UserError(
-                f"new stage: '{address}': write folder.name with a folder of "
+                f"new stage: '{show(address)}': write folder.name with a folder of "
                 f"{', '.join(STAGE_FOLDERS)}, or module:Class."
             )
         if not (PACKAGE.parent / "pyproject.toml").is_file():
             raise UserError(
-                "new stage: this neurodecode is installed, not a checkout. Write module:Class for "
-                "a file of your own in this folder."
+                "new stage: this neurodecode is installed, so a new stage cannot become part of "
+                "it. Write module:Class (smooth:Smooth) for a file of your own in this folder."
             )
         name, module = name_class(file), f"neurodecode.{address}"
         path = PACKAGE / folder / f"{file}.py"
         test = PACKAGE.parent / "tests" / folder / f"test_{file}.py"
     file = path.stem
-    _write(path, STAGE.format(name=name, address=address))
-    _write(test, TEST.format(name=name, module=module, file=file))
+    _write(
+        {
+            path: STAGE.format(name=name, address=address),
+            test: TEST.format(name=name, module=module, file=file),
+        }
+    )
     say(f"{path}\n{test}\nName it in a pipeline:  {{stage: {address!r}, features: ...}}")
 
 
@@ -122,22 +132,51 @@ def new_pipeline(
     from neurodecode.cli.console import say
     from neurodecode.core.errors import UserError
 
-    if not name.replace("-", "_").isidentifier():
-        raise UserError(f"new pipeline: '{name}': use letters, digits and _.")
+    if not (name.isascii() and name.replace("-", "_").isidentifier() and len(name) <= 60):
+        raise UserError(
+            f"new pipeline: '{show(name)}': use letters, digits and _, a letter first, 60 in all."
+        )
     folder = Path("pipelines") if Path("pipelines").is_dir() else Path()
     path = folder / f"{name}.yaml"
-    _write(path, PIPELINE.format(name=name))
+    _write({path: PIPELINE.format(name=name)})
     say(f"{path}\nRun it:  neurodecode run {path}")
 
 
 def _is_name(word: str) -> bool:
-    return word.isidentifier() and not keyword.iskeyword(word)
+    return word.isascii() and word.isidentifier() and not keyword.iskeyword(word)
 
 
-def _write(path: Path, text: str) -> None:
+def _check_free(module: str) -> None:
+    """Refuse a file that would stand in the way of a module that is there."""
+    from importlib.util import find_spec
+
+    from neurodecode.core.errors import UserError
+    from neurodecode.core.locate import OWN_OF_PYTHON
+
+    if module in OWN_OF_PYTHON:
+        raise UserError(f"new stage: '{module}' is a module of Python's own. Choose another name.")
+    spec = find_spec(module)
+    if spec is not None and spec.origin != str(Path(f"{module}.py").resolve()):
+        raise UserError(
+            f"new stage: '{module}' is installed already ({spec.origin}). Choose another name."
+        )
+
+
+def _write(texts: Mapping[Path, str]) -> None:
+    """Write all of some files, or none."""
     from neurodecode.core.errors import UserError
 
-    if path.exists():
-        raise UserError(f"{path} is there already; nothing was written.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    try:
+        for path in texts:
+            if path.exists():
+                raise UserError(
+                    f"{path} is there already; nothing was written. Choose another name."
+                )
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"{show(path)} cannot be written: {error.strerror}. Check its folder, or choose "
+            "another name."
+        ) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurodecode.core.errors import UserError
+from neurodecode.core.visible import show
 
 if TYPE_CHECKING:
     from neurodecode.core.graph import Graph, Instance
@@ -43,6 +44,20 @@ def open_store(cache: Path | None) -> Store:
     from neurodecode.core.store import Store
 
     folder = cache or Path(os.environ.get("NEURODECODE_CACHE") or "data/cache")
+    try:
+        blocked = next(
+            (p for p in (folder, *folder.parents) if p.exists() and not p.is_dir()), None
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"the cache {show(folder)} cannot be reached: {getattr(error, 'strerror', error)}. "
+            "Name another folder with --cache."
+        ) from error
+    if blocked is not None:
+        raise UserError(
+            f"the cache {show(folder)} is no folder: {show(blocked)} is a file. Name another with "
+            "--cache."
+        )
     behind = os.environ.get("NEURODECODE_SHARED_CACHE", "")
     return Store(folder, [Path(p) for p in behind.split(os.pathsep) if p])
 
@@ -58,7 +73,9 @@ def open_graph(
     for text in branches or []:
         variable, equals, value = text.partition("=")
         if not equals:
-            raise UserError(f"--branch '{text}': write it as variable=value, such as subject=02.")
+            raise UserError(
+                f"--branch '{show(text)}': write it as variable=value, such as subject=02."
+            )
         wanted.setdefault(variable, []).append(value)
     return load_pipeline(find_pipeline(name), overrides or [], wanted)
 
@@ -71,7 +88,7 @@ def find_instances(graph: Graph, step: str) -> list[Instance]:
     if not found:
         known = list(dict.fromkeys(i.name for i in graph.instances.values()))
         raise UserError(
-            f"no step '{step}' in {graph.name}.{name_nearest(step, known)} "
+            f"no step '{show(step)}' in {graph.name}.{name_nearest(step, known)} "
             f"Steps: {list_names(known, 30)}."
         )
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,7 @@ from neurodecode.cli.options import (
 
 if TYPE_CHECKING:
     from neurodecode.core.graph import Graph
+    from neurodecode.core.runner import Listener
     from neurodecode.core.store import Store
 
 
@@ -57,8 +58,64 @@ def write_reports(
     Returns
     -------
     paths : list of Path
+
+    Raises
+    ------
+    WriteError
+        The folder does not take them.
     """
+    from neurodecode.core.errors import WriteError
+    from neurodecode.core.files import remove_strays, write_text
+
+    remove_strays([out])
     written = []
+    for _, card, path, stamp in _list_reports(graph, cards, out):
+        if not _is_current(path, stamp):
+            document = next(iter(store.read(card).values()))
+            try:
+                write_text(path, stamp + document.html)  # type: ignore[attr-defined]
+            except WriteError as error:
+                raise WriteError(
+                    f"{error} The report itself is kept in the cache; name another folder with "
+                    "--out."
+                ) from error
+        written.append(path)
+    return written
+
+
+def drop_damaged_reports(
+    graph: Graph, store: Store, cards: Mapping[Any, Mapping[str, Any]], out: Path, tell: Listener
+) -> bool:
+    """Remove reports and audits that are to be told and cannot be read; tell if there were any.
+
+    All else that is damaged is met, and mended, by the step that reads it.
+    """
+    from neurodecode.core.errors import StoreError
+    from neurodecode.core.runner import News
+    from neurodecode.core.seals import word_damage
+
+    wanted = [
+        (label, card)
+        for label, card, path, stamp in _list_reports(graph, cards, out)
+        if not _is_current(path, stamp)
+    ]
+    audits = [key for key, card in cards.items() if card["stage"] == "evaluation.audit"]
+    wanted += [(graph.instances[key].label, cards[key]) for key in audits]
+    damaged = False
+    for label, card in wanted:
+        try:
+            store.read(card)
+        except StoreError as error:
+            damaged = True
+            tell(News("damaged", label, word_damage(error)))
+            store.remove(card)
+    return damaged
+
+
+def _list_reports(
+    graph: Graph, cards: Mapping[Any, Mapping[str, Any]], out: Path
+) -> Iterator[tuple[str, Mapping[str, Any], Path, str]]:
+    """Yield label and card of every finished report, where it is written, and its first line."""
     for key, card in cards.items():
         if not any(o["artifact"] == "document" for o in card["outputs"].values()):
             continue
@@ -68,14 +125,7 @@ def write_reports(
         branch = "".join(f"_{k}-{v}" for k, v in instance.branch)
         path = out / f"{graph.name}{branch}_{instance.name}.html"
         digest = next(iter(card["outputs"].values()))["digest"]
-        stamp = f"<!-- result {card['key']} {digest} -->\n"
-        if not _is_current(path, stamp):
-            from neurodecode.core.files import write_text
-
-            document = next(iter(store.read(card).values()))
-            write_text(path, stamp + document.html)  # type: ignore[attr-defined]
-        written.append(path)
-    return written
+        yield instance.label, card, path, f"<!-- result {card['key']} {digest} -->\n"
 
 
 def _is_current(path: Path, stamp: str) -> bool:

@@ -20,10 +20,12 @@ from neurodecode.cli.options import (
     open_graph,
     open_store,
 )
+from neurodecode.cli.stopping import Stopping, word_resume
 
 if TYPE_CHECKING:
     from neurodecode.core.graph import Graph
     from neurodecode.core.runner import Summary
+    from neurodecode.core.store import Store
 
 
 def command(
@@ -42,7 +44,8 @@ def command(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every branch.")] = False,
 ) -> None:
     """Bring a pipeline up to date, computing only what is not fresh."""
-    from neurodecode.cli.console import RunPrinter, say, say_error
+    from neurodecode.cli.console import RunPrinter, say
+    from neurodecode.cli.report import drop_damaged_reports, write_reports
     from neurodecode.core.runner import run_graph
 
     start = time.monotonic()
@@ -55,16 +58,18 @@ def command(
         graph = graph.keep(graph.find_upstream(list(wanted)))
         _check_inputs_fresh(graph, wanted, cache)
     printer = RunPrinter(len(graph.instances), verbose)
-    try:
+    with Stopping(store.folder):
         summary = run_graph(graph, store, workers=workers, listener=printer)
-    except KeyboardInterrupt:
-        say_error(f"stopped. Finished steps are kept; go on with: {_word_resume()}")
-        sys.exit(130)
-    from neurodecode.cli.report import write_reports
-
-    for path in write_reports(graph, store, summary.cards, out):
-        say(f"report: {path}")
-    _say_summary(graph, summary, time.monotonic() - start)
+        if drop_damaged_reports(graph, store, summary.cards, out, printer):
+            printer.done = 0
+            summary = run_graph(graph, store, workers=workers, listener=printer)
+    try:
+        for path in write_reports(graph, store, summary.cards, out):
+            say(f"report: {path}")
+        _say_verdicts(graph, store, summary)
+    finally:
+        _say_summary(graph, summary, time.monotonic() - start)
+    _say_warnings(graph, store, summary, pipeline)
     if summary.failed:
         sys.exit(1)
 
@@ -79,25 +84,42 @@ def _check_inputs_fresh(graph: Graph, wanted: set, cache: Path | None) -> None:
     behind = [p for p in plans if p.instance.id not in wanted and p.state != "fresh"]
     if behind:
         raise UserError(
-            f"--only: {len(behind)} steps before it are not fresh (first: "
-            f"{behind[0].instance.label}, {behind[0].state}). Use --until instead."
+            f"--only: {len(behind)} steps that it needs are not up to date (first: "
+            f"{behind[0].instance.label}, {behind[0].state}). Use --until instead, which runs "
+            "these too."
         )
 
 
+def _say_verdicts(graph: Graph, store: Store, summary: Summary) -> None:
+    """Print the verdict of each audit, and the first of its reasons."""
+    from neurodecode.cli.console import say
+    from neurodecode.core.artifacts import Scores
+
+    for key, card in summary.cards.items():
+        audit = store.read(card)["scores"] if card["stage"] == "evaluation.audit" else None
+        if isinstance(audit, Scores):
+            say(f"{graph.instances[key].label}: {audit.verdict}. {audit.reasons[0]}")
+
+
 def _say_summary(graph: Graph, summary: Summary, seconds: float) -> None:
-    from neurodecode.cli.console import format_seconds, say
+    from neurodecode.cli.console import format_seconds, say, say_failure
 
     text = f"{len(summary.computed)} computed, {len(summary.fresh)} fresh"
     if summary.failed or summary.skipped:
         text += f", {len(summary.failed)} failed, {len(summary.skipped)} skipped"
     say(f"{graph.name}: {text}, {format_seconds(seconds)}")
     for key, outcome in summary.failed.items():
-        say(f"\nFAILED {graph.instances[key].label}\n  {outcome.error}")
-        if key in summary.logs:
-            say(f"  traceback: {summary.logs[key]}")
+        say_failure(graph.instances[key].label, outcome.error, summary.logs.get(key))
     if summary.failed:
-        say(f"\nWhat is finished is kept. After mending, go on with:\n  {_word_resume()}")
+        say(f"\nWhat is finished is kept. After mending, go on with:\n  {word_resume()}")
 
 
-def _word_resume() -> str:
-    return "neurodecode " + " ".join(shlex.quote(a) for a in sys.argv[1:])
+def _say_warnings(graph: Graph, store: Store, summary: Summary, pipeline: str) -> None:
+    """Name what the lint warns of; ``plan`` prints it at length."""
+    from neurodecode.cli.console import say
+    from neurodecode.core.lint import find_in_graph
+
+    found = find_in_graph(graph, summary.cards, store.load_looks())
+    warned = [f"{', '.join(f.steps)}: {f.code}" for f in found if f.severity == "warning"]
+    if warned:
+        say(f"lint warns of {'; '.join(warned)}. Read it: neurodecode plan {shlex.quote(pipeline)}")

@@ -15,10 +15,12 @@ def command() -> None:
 
 def make_schema() -> dict[str, Any]:
     """Return a JSON Schema (draft 2020-12) that knows every stage, its inputs and settings."""
+    from neurodecode.core.axes import MAX_BRANCHES
     from neurodecode.core.controls import KINDS
-    from neurodecode.core.draft import ROOT_KEYS, STEP_KEYS
+    from neurodecode.core.draft import ROOT_KEYS
     from neurodecode.core.graph import CONTEXT_INPUT
     from neurodecode.core.stage import find_stage, list_stages, read_inputs
+    from neurodecode.core.steps import STEP_KEYS
 
     text = {"type": "string"}
     reference = {"type": ["string", "array", "object"], "description": "step, or step.output"}
@@ -53,7 +55,8 @@ def make_schema() -> dict[str, Any]:
         "properties": {
             "of": {"type": ["string", "array"]},
             "kinds": {"type": "array", "items": {"enum": list(KINDS)}},
-            "n_shuffles": {"type": "integer", "minimum": 1},
+            "n_shuffles": {"type": "integer", "minimum": 1, "maximum": MAX_BRANCHES},
+            "block_rows": {"type": "integer"},
         },
         "required": ["of"],
         "additionalProperties": False,

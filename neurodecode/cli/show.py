@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from neurodecode.cli.options import Branches, CacheFolder, Overrides, open_graph, open_store
+
+FACTS = (
+    "units", "metric", "scale", "of", "unit", "t_r", "sfreq", "licence", "origin", "verdict",
+)  # fmt: skip
+MOST_LOOKS = 30  # lines; the newest
+
+if TYPE_CHECKING:
+    from neurodecode.core.looks import Look
 
 
 def command(
@@ -20,29 +28,26 @@ def command(
     cache: CacheFolder = None,
 ) -> None:
     """Print a result's arrays, units, provenance and lineage."""
-    from neurodecode.core.store import read_outputs_of
-
-    for path, card in _find_results(what, step, overrides, branch, cache):
-        _print_card(path, card)
-        for name, artifact in read_outputs_of(path).items():
-            _print_artifact(name, artifact)
-
-
-def _find_results(
-    what: str,
-    step: str | None,
-    overrides: list[str] | None,
-    branch: list[str] | None,
-    cache: Path | None,
-) -> list[tuple[Path, Mapping[str, Any]]]:
     from neurodecode.core.errors import UserError
-    from neurodecode.core.store import read_card_inside
+    from neurodecode.core.lint import list_test_sets
+    from neurodecode.core.store import read_lone_file, read_outputs_of
 
-    if step is None:
-        if not what.endswith(".h5"):
-            raise UserError(f"show: name a step of '{what}' too, or a result file (.h5).")
-        return [(Path(what), read_card_inside(Path(what)))]
-    return find_done(what, step, overrides, branch, cache)
+    if step is not None:
+        results = [
+            (path, card, read_outputs_of(path))
+            for path, card in find_done(what, step, overrides, branch, cache)
+        ]
+    elif what.endswith(".h5"):
+        results = [(Path(what), *read_lone_file(Path(what)))]
+    else:
+        raise UserError(f"show: name a step of '{what}' too, or a result file (.h5).")
+    looks = open_store(cache).load_looks()
+    for path, shown, outputs in results:
+        _print_card(path, shown)
+        for name, artifact in outputs.items():
+            _print_artifact(name, artifact)
+        for test_set in list_test_sets(shown):
+            _print_looks(looks.find(test_set))
 
 
 def find_done(
@@ -101,6 +106,19 @@ def _print_card(path: Path, card: Mapping[str, Any]) -> None:
         say(f"  accepted   from {item['from'][:12]}: {item['reason']}")
 
 
+def _print_looks(history: Sequence[Look]) -> None:
+    """Print what was scored on one test set, the oldest first."""
+    from neurodecode.cli.console import say
+    from neurodecode.core.lint.findings import name_plural
+
+    say(f"\n  this test set was scored by {name_plural(len(history), 'recipe')}")
+    for look in history[-MOST_LOOKS:]:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(look.when)) if look.when else "?"
+        inside = f"[{look.branch}]" if look.branch else ""
+        value = f"{look.claim} {look.value:.4g}" if look.value is not None else look.claim
+        say(f"    {when}  {look.pipeline}: {look.step}{inside}  {look.scored[:8]}  {value}")
+
+
 def _print_artifact(name: str, artifact: Any) -> None:
     from neurodecode.cli.console import say
     from neurodecode.core.artifacts import list_arrays
@@ -113,7 +131,7 @@ def _print_artifact(name: str, artifact: Any) -> None:
         shape = " × ".join(str(n) for n in array.shape) or "scalar"
         axes = f"  ({', '.join(dims)})" if dims else ""
         say(f"    {array_name:32s} {shape:24s} {array.dtype}{axes}")
-    for key in ("units", "metric", "scale", "of", "unit", "t_r", "sfreq", "licence", "origin"):
+    for key in FACTS:
         value = getattr(artifact, key, None)
         if value not in (None, ""):
             say(f"    {key} = {value}")
@@ -121,6 +139,8 @@ def _print_artifact(name: str, artifact: Any) -> None:
         for i in range(len(artifact.summary)):
             row = {c: artifact.summary[c][i] for c in artifact.summary}
             say("    " + ", ".join(f"{c} {_word(v)}" for c, v in row.items()))
+    for reason in getattr(artifact, "reasons", ()):
+        say(f"    reason: {reason}")
     for notice in getattr(artifact, "notices", ()):
         say(f"    notice: {notice}")
     for fold, contacts in artifact.lineage.seen.items():

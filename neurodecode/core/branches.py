@@ -3,146 +3,247 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
+from neurodecode.core.axes import list_rows
 from neurodecode.core.checks import list_names, name_nearest
 from neurodecode.core.draft import Draft, StepSpec, list_references
+from neurodecode.core.errors import PipelineError
 from neurodecode.core.graph import Branch, Graph, Instance, Ref
+from neurodecode.core.order import list_steps
+from neurodecode.core.settings import make_stage
 from neurodecode.core.stage import InputSpec, Stage, read_inputs, read_outputs
-from neurodecode.core.yaml_tree import Node, find_variables, substitute, to_plain
+from neurodecode.core.visible import show
+from neurodecode.core.yaml_tree import VARIABLE, Node, Place, find_variables, measure, substitute
 
-
-def check_variables(draft: Draft) -> None:
-    """Note every variable that is named but neither in params nor in each."""
-    for spec in draft.steps.values():
-        for name, line in spec.variables().items():
-            if name not in draft.axes:
-                draft.complain(
-                    line,
-                    f"{spec.name}: ${{{name}}} is neither in params nor in each."
-                    f"{name_nearest(name, draft.axes)} Variables: {list_names(draft.axes)}.",
-                )
-        for name in spec.gather:
-            if name not in draft.axes:
-                draft.complain(
-                    spec.line,
-                    f"{spec.name}: gather: no variable '{name}'.{name_nearest(name, draft.axes)} "
-                    f"Variables of each: {list_names(draft.axes)}.",
-                )
-
-
-def sort_steps(draft: Draft) -> list[str]:
-    """Return the steps, each after what it needs; note unknown inputs and circles."""
-    needs: dict[str, set[str]] = {}
-    for spec in draft.steps.values():
-        needs[spec.name] = set()
-        for key, node in spec.inputs.items():
-            for reference, line in list_references(node):
-                step = reference.split(".")[0]
-                if step in draft.steps:
-                    needs[spec.name].add(step)
-                elif "${" not in reference and step not in draft.broken:
-                    draft.complain(
-                        line,
-                        f"{spec.name}: {key}: Unknown input step '{step}'."
-                        f"{name_nearest(step, draft.steps)} Known: {list_names(draft.steps)}.",
-                    )
-    order: list[str] = []
-    while needs:
-        ready = [name for name, needed in needs.items() if needed <= set(order)]
-        if not ready:
-            circle = _find_circle(needs)
-            draft.complain(
-                draft.steps[circle[0]].line,
-                f"steps need each other in a circle: {' → '.join([*circle, circle[0]])}.",
-            )
-            break
-        order += ready
-        for name in ready:
-            del needs[name]
-    return order
-
-
-def _find_circle(needs: Mapping[str, set[str]]) -> list[str]:
-    """Return one circle among steps each of which needs another of them."""
-    path = [min(needs)]
-    while True:
-        following = min(step for step in needs[path[-1]] if step in needs)
-        if following in path:
-            return path[path.index(following) :]
-        path.append(following)
+MAX_INSTANCES = 50_000
+MAX_LINKS = 100_000
+MAX_FILLED = 20_000_000  # characters of all branches together
 
 
 def expand(draft: Draft, order: Sequence[str]) -> Graph:
     """Make one instance of each step for every branch it depends on."""
-    instances: dict[tuple[str, Branch], Instance] = {}
-    depends: dict[str, set[str]] = {}
-    whole = [row for row in draft.variables if all(v in row for v in draft.axes)]
+    expansion = _Expansion(draft)
     for name in order:
-        spec = draft.steps[name]
-        own = set(spec.variables())
-        for node in spec.inputs.values():
-            for reference, _ in list_references(node):
-                own |= depends.get(reference.split(".")[0], set()) - set(spec.gather)
-        depends[name] = own
-        combinations = {
-            tuple((v, row[v].value) for v in draft.axes if v in own): row for row in whole
-        }
-        for branch, row in combinations.items():
-            instance = _make_instance(draft, spec, branch, row, depends, instances)
-            if instance is not None:
-                instances[instance.id] = instance
+        expansion.add(draft.steps[name])
     return Graph(
-        draft.name, draft.title, draft.source, draft.description, instances, draft.seed,
+        draft.name, draft.title, draft.source, draft.description, expansion.instances, draft.seed,
         draft.folders,
     )  # fmt: skip
 
 
-def _make_instance(
-    draft: Draft,
-    spec: StepSpec,
-    branch: Branch,
-    row: Mapping[str, Node],
-    depends: Mapping[str, set[str]],
-    instances: Mapping[tuple[str, Branch], Instance],
-) -> Instance | None:
-    values = {name: row[name] for name, _ in branch}
-    stage = _make_stage(draft, spec, values)
-    wanted = read_inputs(spec.stage)
-    inputs: dict[str, Any] = {}
-    for key, node in spec.inputs.items():
-        resolved = substitute(node, values)
-        kind = wanted[key]
-        found: list[tuple[str | None, Ref]] = []
-        for label, reference, line in _label_references(resolved):
-            found += [
-                (label or value, ref)
-                for value, ref in _find_branches(
-                    draft, spec, key, reference, line, branch, depends, instances, kind, values
-                )
-            ]
-        inputs[key] = _shape_input(draft, spec, key, kind, found)
-    if stage is None:
-        return None
-    reasons = {
-        key: str(getattr(spec, key).value) if getattr(spec, key) is not None else None
-        for key in ("allow_transductive", "allow_leakage")
-    }
-    return Instance(
-        spec.name,
-        branch,
-        spec.address,
-        stage,
-        inputs,
-        spec.allow_missing,
-        line=spec.line,
-        **reasons,
+@dataclass
+class _Expansion:
+    """The instances made so far, and what is known of them."""
+
+    draft: Draft
+    instances: dict[tuple[str, Branch], Instance] = field(default_factory=dict)
+    depends: dict[str, set[str]] = field(default_factory=dict)
+    branches: dict[str, list[Branch]] = field(default_factory=dict)
+    used: dict[str, list[str]] = field(default_factory=dict)  # variables in a step's settings
+    stages: dict[tuple[str, Branch], Stage | None] = field(default_factory=dict)
+    sorted: dict[tuple[str, tuple[str, ...]], dict[Branch, list[Branch]]] = field(
+        default_factory=dict
     )
+    references: dict[tuple[str, str], list[tuple[str | None, str, Place]]] = field(
+        default_factory=dict
+    )
+    outputs: dict[tuple[str, str, str], str | None] = field(default_factory=dict)
+    n_made: int = 0
+    n_links: int = 0
+    n_filled: int = 0
+
+    def add(self, spec: StepSpec) -> None:
+        """Make the instances of a step whose inputs are made."""
+        draft = self.draft
+        read = [
+            step
+            for node in spec.inputs.values()
+            for reference, _ in list_references(node)
+            for step in list_steps(draft, spec, reference)
+        ]
+        above = {name for step in read for name in self.depends.get(step, ())}
+        own = set(spec.variables()) | (above - set(spec.gather))
+        self.depends[spec.name] = own
+        self.branches[spec.name] = []
+        for name in spec.gather:
+            if name in draft.axes and name not in above and all(s in self.depends for s in read):
+                draft.complain(
+                    spec.line,
+                    f"{spec.name}: gather: none of its inputs depends on '{name}'. Remove it, or "
+                    f"name a step that uses ${{{name}}}.",
+                )
+        rows = list_rows(draft, spec.name, own)
+        self._count(spec, len(rows))
+        for row in rows:
+            branch = tuple((v, row[v].value) for v in draft.axes if v in own)
+            instance = self._make(spec, branch, row)
+            if instance is not None:
+                self.instances[instance.id] = instance
+                self.branches[spec.name].append(branch)
+
+    def _count(self, spec: StepSpec, n_rows: int) -> None:
+        lengths = {name: max(map(len, values)) for name, values in self.draft.axes.items()}
+        nodes = [*spec.settings.values(), *spec.inputs.values()]
+        self.n_made += n_rows
+        self.n_filled += n_rows * sum(measure(node, lengths) for node in nodes)
+        self._check_size(spec, "branches of all steps together", self.n_made, MAX_INSTANCES)
+        self._check_size(spec, "characters in all branches", self.n_filled, MAX_FILLED)
+
+    def _check_size(self, spec: StepSpec, what: str, got: int, allowed: int) -> None:
+        """Stop where going on would take more memory than a pipeline is worth."""
+        if got > allowed:
+            self.draft.complain(
+                spec.line,
+                f"{spec.name}: {got} {what}. Allowed: {allowed}. Give 'each:' or 'controls:' fewer "
+                "values, or make several pipelines.",
+            )
+            raise PipelineError(self.draft.problems)
+
+    def _make(self, spec: StepSpec, branch: Branch, row: Mapping[str, Node]) -> Instance | None:
+        stage = self._make_stage(spec, row)
+        inputs: dict[str, Any] = {}
+        for key, node in spec.inputs.items():
+            found: list[tuple[str | None, Ref]] = []
+            for label, reference, line in self._read_references(spec, key, node, row):
+                found += self._find(spec, key, label, reference, line, branch, row)
+            inputs[key] = self._shape(spec, key, found)
+        if stage is None:
+            return None
+        reasons = {
+            key: str(getattr(spec, key).value) if getattr(spec, key) is not None else None
+            for key in ("allow_transductive", "allow_leakage")
+        }
+        line = spec.line if isinstance(spec.line, int) else 0
+        return Instance(
+            spec.name,
+            branch,
+            spec.address,
+            stage,
+            inputs,
+            spec.allow_missing,
+            line=line,
+            known=spec.known,
+            **reasons,
+        )
+
+    def _read_references(
+        self, spec: StepSpec, key: str, node: Node, row: Mapping[str, Node]
+    ) -> list[tuple[str | None, str, Place]]:
+        """Return what an input names, with labels; read once where no variable is in it."""
+        if (spec.name, key) in self.references:
+            return self.references[spec.name, key]
+        found = list(_label_references(substitute(node, row)))
+        if not find_variables(node):
+            self.references[spec.name, key] = found
+        return found
+
+    def _make_stage(self, spec: StepSpec, row: Mapping[str, Node]) -> Stage | None:
+        """Return the stage of a branch; branches whose settings are the same share it."""
+        if spec.name not in self.used:
+            names = {n for node in spec.settings.values() for n in find_variables(node)}
+            self.used[spec.name] = sorted(names & set(self.draft.axes))
+        key = (spec.name, tuple((name, row[name].value) for name in self.used[spec.name]))
+        if key not in self.stages:
+            self.stages[key] = make_stage(self.draft, spec, row)
+        return self.stages[key]
+
+    def _find(
+        self,
+        spec: StepSpec,
+        key: str,
+        label: str | None,
+        reference: str,
+        line: Place,
+        branch: Branch,
+        row: Mapping[str, Node],
+    ) -> list[tuple[str | None, Ref]]:
+        """Return the branches that a reference means, with their labels."""
+        draft = self.draft
+        step, _, output = reference.partition(".")
+        if step not in draft.steps or "${" in reference:  # complained of already
+            return []
+        kind = read_inputs(spec.stage)[key]
+        if (spec.name, key, reference) not in self.outputs:
+            self.outputs[spec.name, key, reference] = _choose_output(
+                draft, spec, key, draft.steps[step], output, kind, line
+            )
+        chosen = self.outputs[spec.name, key, reference]
+        if chosen is None or step not in self.branches:
+            return []
+        gathered = [v for v in draft.axes if v in self.depends[step] and v in spec.gather]
+        without = {
+            v: substitute(how, row).value for v in gathered if (how := spec.gather[v]) is not None
+        }
+        for v, value in without.items():
+            if value not in draft.axes[v] and not VARIABLE.search(value):
+                draft.complain(
+                    spec.line,
+                    f"{spec.name}: gather: '{v}' has no value '{show(value)}' to leave out."
+                    f"{name_nearest(value, draft.axes[v])} Values: {list_names(draft.axes[v])}.",
+                )
+        found: list[tuple[str | None, Ref]] = []
+        for other in self._list_alike(step, gathered, branch):
+            there = dict(other)
+            if any(there[v] == value for v, value in without.items()):
+                continue
+            parts = [*([label] if label else []), *(there[v] for v in gathered)]
+            found.append((",".join(parts) or None, Ref(step, other, chosen)))
+        if not found and not kind.optional and self.branches[step]:
+            draft.complain(
+                line,
+                f"{spec.name}: {key}: no branch of {step} is left to gather. Leave fewer out, or "
+                "give 'each:' more values.",
+            )
+        self.n_links += len(found)
+        self._check_size(spec, "links between branches", self.n_links, MAX_LINKS)
+        return found
+
+    def _list_alike(self, step: str, gathered: Sequence[str], branch: Branch) -> list[Branch]:
+        """Return the branches of a step that agree with this one, but for what is gathered."""
+        depends = self.depends[step]
+        shared = tuple(v for v, _ in branch if v in depends and v not in gathered)
+        if (step, shared) not in self.sorted:
+            groups: dict[Branch, list[Branch]] = {}
+            for other in self.branches[step]:
+                groups.setdefault(tuple(p for p in other if p[0] in shared), []).append(other)
+            self.sorted[step, shared] = groups
+        return self.sorted[step, shared].get(tuple(p for p in branch if p[0] in shared), [])
+
+    def _shape(self, spec: StepSpec, key: str, found: list[tuple[str | None, Ref]]) -> Any:
+        draft, kind = self.draft, read_inputs(spec.stage)[key]
+        refs = [ref for _, ref in found]
+        if kind.many == "dict":
+            labelled: dict[str, Ref] = {}
+            for label, ref in found:
+                name = label or ref.step
+                if name in labelled:
+                    draft.complain(
+                        spec.inputs[key].line,
+                        f"{spec.name}: {key}: two branches go by the label '{show(name)}', and one "
+                        f"would be lost. Give labels: {key}: {{one: step, other: step}}.",
+                    )
+                labelled[name] = ref
+            return labelled
+        if kind.many == "list":
+            return refs
+        if isinstance(spec.inputs[key].value, dict | list):
+            draft.complain(
+                spec.inputs[key].line,
+                f"{spec.name}: {key} takes one {kind.words}: write {key}: step, without brackets.",
+            )
+        elif len(refs) > 1:
+            draft.complain(
+                spec.line,
+                f"{spec.name}: {key} takes one {kind.words}, but is given {len(refs)} branches. "
+                "Gather them with a step that takes many (alignment.stack, plotting.report), or "
+                "name the variable here, too.",
+            )
+        return refs[0] if refs else None
 
 
-def _label_references(node: Node) -> Iterator[tuple[str | None, str, int]]:
+def _label_references(node: Node) -> Iterator[tuple[str | None, str, Place]]:
     """Yield (label, reference, line): an input may be one, a list, or a mapping of labels."""
     if isinstance(node.value, dict):
         for label, item in node.value.items():
@@ -151,58 +252,20 @@ def _label_references(node: Node) -> Iterator[tuple[str | None, str, int]]:
         yield from ((None, ref, line) for ref, line in list_references(node))
 
 
-def _find_branches(
+def _choose_output(
     draft: Draft,
     spec: StepSpec,
     key: str,
-    reference: str,
-    line: int,
-    branch: Branch,
-    depends: Mapping[str, set[str]],
-    instances: Mapping[tuple[str, Branch], Instance],
+    giver: StepSpec,
+    output: str,
     kind: InputSpec,
-    values: Mapping[str, Node],
-) -> list[tuple[str | None, Ref]]:
-    step, _, output = reference.partition(".")
-    if step in draft.broken or "${" in reference:  # complained of already
-        return []
-    if step not in draft.steps:
-        draft.complain(
-            line, f"{spec.name}: {key}: Unknown input step '{step}'."
-            f"{name_nearest(step, draft.steps)} Known: {list_names(draft.steps)}."
-        )  # fmt: skip
-        return []
-    chosen = _choose_output(draft, spec, key, draft.steps[step], output, kind, line)
-    if chosen is None:
-        return []
-    gathered = [v for v in draft.axes if v in depends[step] and v in spec.gather]
-    here = dict(branch)
-    found: list[tuple[str | None, Ref]] = []
-    for name, other in [i for i in instances if i[0] == step]:
-        there = dict(other)
-        if any(there[v] != here.get(v, there[v]) for v in there if v not in gathered):
-            continue
-        left_out = [
-            v for v in gathered
-            if spec.gather[v] is not None
-            and there[v] == substitute(spec.gather[v], values).value  # type: ignore[arg-type]
-        ]  # fmt: skip
-        if not left_out:
-            label = ",".join(there[v] for v in gathered) if gathered else None
-            found.append((label, Ref(name, other, chosen)))
-    if not found and not kind.optional and any(name == step for name, _ in instances):
-        draft.complain(line, f"{spec.name}: {key}: no branch of {step} is left to gather.")
-    return found
-
-
-def _choose_output(
-    draft: Draft, spec: StepSpec, key: str, giver: StepSpec, output: str, kind: InputSpec, line: int
+    line: Place,
 ) -> str | None:
     outputs = read_outputs(giver.stage)
     if output and output not in outputs:
         draft.complain(
             line,
-            f"{spec.name}: {key}: {giver.name} has no output '{output}'."
+            f"{spec.name}: {key}: {giver.name} has no output '{show(output)}'."
             f"{name_nearest(output, outputs)} It gives: {list_names(outputs)}.",
         )
         return None
@@ -215,102 +278,30 @@ def _choose_output(
         # the output named like its kind comes first: 'decoded' means decoded.predictions
         if len(fitting) > 1 and next(iter(outputs)) in fitting:
             fitting = [next(iter(outputs))]
-        got = ", ".join(o.artifact.__name__ for o in outputs.values())
+        got = ", ".join(dict.fromkeys(o.artifact.__name__ for o in outputs.values()))
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
         draft.complain(
-            line, f"{spec.name}: {key}: {giver.name} gives several that would do: "
-            f"{list_names(fitting)}. Write {giver.name}.{fitting[0]}, say."
+            line, f"{spec.name}: {key}: '{giver.name}' gives several outputs that would do: "
+            f"{list_names(fitting)}. Name one: {key}: {giver.name}.{fitting[0]}, say."
         )  # fmt: skip
         return None
     draft.complain(
         line,
-        f"{spec.name}: {key} takes {kind.words}, but {giver.name} "
-        f"({giver.address}) gives {got}. Name a step that gives {kind.words}.",
+        f"{spec.name}: {key} takes {kind.words}, but '{giver.name}' "
+        f"({giver.address}) gives {got}. Name a step that gives {kind.words}: "
+        f"{_list_givers(draft, kind)}.",
     )
     return None
 
 
-def _shape_input(
-    draft: Draft, spec: StepSpec, key: str, kind: InputSpec, found: list[tuple[str | None, Ref]]
-) -> Any:
-    refs = [ref for _, ref in found]
-    if kind.many == "dict":
-        return {label or ref.step: ref for label, ref in found}
-    if kind.many == "list":
-        return refs
-    if isinstance(spec.inputs[key].value, dict | list):
-        draft.complain(
-            spec.inputs[key].line,
-            f"{spec.name}: {key} takes one {kind.words}: write {key}: step, without brackets.",
-        )
-    elif len(refs) > 1:
-        draft.complain(
-            spec.line,
-            f"{spec.name}: {key} takes one {kind.words}, but is given {len(refs)} "
-            f"branches. {spec.address} cannot gather this input.",
-        )
-    return refs[0] if refs else None
-
-
-def _make_stage(draft: Draft, spec: StepSpec, values: Mapping[str, Node]) -> Stage | None:
-    given = {key: substitute(node, values) for key, node in spec.settings.items()}
-    plain = {key: to_plain(node) for key, node in given.items()}
-    if "seed" in spec.stage.model_fields and "seed" not in plain:
-        plain["seed"] = draft.seed
-    try:
-        return spec.stage.model_validate(plain)
-    except ValidationError:
-        pass
-    # Text did for most fields; where it did not (Literal[1, 2], Any), read it by YAML's own rules.
-    typed = {**plain, **{key: to_plain(node, typed=True) for key, node in given.items()}}
-    best: ValidationError | None = None
-    for trial in _mixtures(plain, typed):
-        try:
-            return spec.stage.model_validate(trial)
-        except ValidationError as error:
-            if best is None or error.error_count() < best.error_count():
-                best = error
-    told: set[Any] = set()
-    for problem in best.errors() if best is not None else ():
-        key = problem["loc"][0] if problem["loc"] else None
-        name = _name_place([str(p) for p in problem["loc"]])
-        if name in told:  # one member of a union after the other
-            continue
-        told.add(name)
-        if key not in given or not find_variables(given[str(key)]):  # else complained of already
-            _complain_setting(draft, spec, given, problem)
-    return None
-
-
-def _mixtures(plain: Mapping[str, Any], typed: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    yield dict(typed)
-    for key in plain:
-        yield {**plain, key: typed[key]}
-    yield dict(plain)
-
-
-def _name_place(place: Sequence[str]) -> str:
-    """Return a setting's name; members of a union, which go by their type, are left out."""
-    kinds = {"int", "float", "str", "bool", "none", "list", "tuple", "dict"}
-    inner = [p for p in place[1:] if p.isdigit() or (p.isidentifier() and p not in kinds)]
-    return ".".join([*place[:1], *inner])
-
-
-def _complain_setting(
-    draft: Draft, spec: StepSpec, given: Mapping[str, Node], problem: Any
-) -> None:
-    place = [str(p) for p in problem["loc"]]
-    line = given[place[0]].line if place and place[0] in given else spec.line
-    name = _name_place(place)
-    what = problem["msg"].removeprefix("Value error, ").rstrip(".")
-    if not place:  # a rule over several settings
-        draft.complain(line, f"{spec.name}: {what}.")
-        return
-    if problem["type"] == "missing":
-        text = f"{spec.name}: setting '{name}' is missing. {spec.address} has no default for it."
-    else:
-        got = problem.get("input")
-        text = f"{spec.name}: {name}: got {got!r}. {what}."
-    draft.complain(line, text)
+def _list_givers(draft: Draft, kind: InputSpec) -> str:
+    """Return the steps that give what an input takes."""
+    return list_names(
+        [
+            name
+            for name, step in draft.steps.items()
+            if any(kind.accepts(output.artifact) for output in read_outputs(step.stage).values())
+        ]
+    )

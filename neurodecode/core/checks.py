@@ -6,12 +6,16 @@ A message says what, where, got, allowed and the next step.
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from neurodecode.core.errors import DataError
+from neurodecode.core.visible import show
+
+MOST_COMPARED, LONGEST_NAME = 1000, 100
 
 
 def name_nearest(name: str, known: Iterable[str]) -> str:
@@ -22,13 +26,15 @@ def name_nearest(name: str, known: Iterable[str]) -> str:
     >>> name_nearest("delayd", ["delayed", "responses"])
     " Did you mean 'delayed'?"
     """
-    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.6)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    # bounded, since comparing takes time by the product of the lengths
+    short = [str(k) for k in itertools.islice(known, MOST_COMPARED) if len(str(k)) <= LONGEST_NAME]
+    near = difflib.get_close_matches(str(name)[: LONGEST_NAME + 1], short, n=1, cutoff=0.6)
+    return f" Did you mean '{show(near[0])}'?" if near else ""
 
 
 def list_names(names: Collection[str], most: int = 12) -> str:
     """Return names as a readable list, cut after ``most``."""
-    shown = sorted(str(n) for n in names)
+    shown = sorted(show(n) for n in names)
     more = f" and {len(shown) - most} more" if len(shown) > most else ""
     return ", ".join(shown[:most]) + more if shown else "none"
 
@@ -47,7 +53,9 @@ def check_same_length(where: str, next_step: str = "", **arrays: Any) -> int:
     lengths = {name: len(values) for name, values in arrays.items()}
     if len(set(lengths.values())) > 1:
         got = ", ".join(f"{name} {n}" for name, n in lengths.items())
-        raise DataError(f"{where}: lengths differ: {got}. {next_step}".rstrip())
+        raise DataError(
+            f"{where}: lengths differ: {got}. Allowed: as many rows in each. {next_step}".rstrip()
+        )
     return next(iter(lengths.values()))
 
 
@@ -66,7 +74,7 @@ def check_finite(
         f"{where}: {what} hold {int((~finite).sum())} values that are NaN or infinite, in "
         f"{len(bad_columns)} of {flat.shape[1]} columns (first: {names}) and {len(bad_rows)} of "
         f"{len(values)} rows (first: {bad_rows[:5].tolist()}). Allowed: finite numbers. "
-        "Drop those columns or rows before this step; nothing is repaired in silence."
+        "Drop those columns or rows before this step."
     )
 
 
@@ -77,7 +85,8 @@ def check_varying(values: np.ndarray, *, what: str, where: str) -> None:
         raise DataError(
             f"{where}: {what} hold {len(constant)} constant columns (first: "
             f"{constant[:5].tolist()}). A column without variance cannot be standardised. "
-            "Mask such columns first (preprocessing.select_voxels)."
+            "Drop them first (preprocessing.select_voxels with by: variance and threshold: 1e-12, "
+            "say)."
         )
 
 

@@ -7,8 +7,10 @@
     nearest_training   the training stimulus nearest to what was decoded, shown as it is
 
 A decoder is a step that makes Predictions from Responses; what lies between it and the scores is
-repeated. Models that were trained on decoded features (a generator that learnt from nested
-estimates, say) are held fixed: a control asks what the brain adds to them.
+repeated, and a step ``audit`` (``audit_TARGET`` for each of several targets) sets all of it beside
+the result and gives the verdict (evaluation.audit). Models that were trained on decoded features (a
+generator that learnt from nested estimates, say) are held fixed: a control asks what the brain adds
+to them.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from neurodecode.core.artifacts import (
+    Artifact,
     Features,
     Model,
     Predictions,
@@ -24,10 +27,12 @@ from neurodecode.core.artifacts import (
     Split,
     Stimuli,
 )
+from neurodecode.core.axes import MAX_BRANCHES
 from neurodecode.core.checks import list_names, name_nearest
-from neurodecode.core.draft import Draft, StepSpec, list_references
+from neurodecode.core.draft import AUDIT, Draft, StepSpec, list_references
 from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
-from neurodecode.core.yaml_tree import Node, to_plain
+from neurodecode.core.visible import show
+from neurodecode.core.yaml_tree import Node, Place, describe, to_plain
 
 KINDS = ("shuffled_brain", "prior_only", "mean_embedding", "true_features", "nearest_training")
 SHUFFLE = "shuffle"
@@ -35,75 +40,109 @@ DEFAULT_N_SHUFFLES = 50
 
 
 def add_controls(draft: Draft, node: Node) -> None:
-    """Add to a draft the steps that ``controls:`` asks for, and one that compares them."""
+    """Add to a draft the steps that ``controls:`` asks for, and the audit that compares them."""
     if not isinstance(node.value, dict):
-        draft.complain(node.line, "controls: write {of: step, kinds: [...]}.")
+        draft.complain(
+            node.line,
+            "controls: these are not of the form {of: step}. Write controls: {of: scores}.",
+        )
         return
     known = ("of", "kinds", "n_shuffles", "block_rows")
-    for key, value in node.value.items():
+    for key in node.value:
         if key not in known:
             nearest = name_nearest(key, known)
             draft.complain(
-                value.line, f"controls: Unknown key '{key}'.{nearest} Known: {list_names(known)}."
+                node.key_lines.get(key, node.line),
+                f"controls: Unknown key '{show(key)}'.{nearest} Known: {list_names(known)}.",
             )
-    of = node.value.get("of")
-    targets = [n for n, _ in list_references(of)] if of is not None else []
-    kinds = (
-        [n for n, _ in list_references(node.value["kinds"])]
-        if "kinds" in node.value
-        else list(KINDS)
-    )
-    for kind in kinds:
-        if kind not in KINDS:
-            draft.complain(
-                node.value["kinds"].line,
-                f"controls: Unknown kind '{kind}'.{name_nearest(kind, KINDS)} "
-                f"Known: {list_names(KINDS)}.",
-            )
-    for target in targets:
-        if target not in draft.steps:
-            draft.complain(
-                node.line,
-                f"controls: of: Unknown step '{target}'.{name_nearest(target, draft.steps)} "
-                f"Known: {list_names(draft.steps)}.",
-            )
-    if not targets:
-        draft.complain(node.line, "controls: of: name the step whose scores are to be controlled.")
-    n_shuffles: object = DEFAULT_N_SHUFFLES
-    if "n_shuffles" in node.value:
-        n_shuffles = to_plain(node.value["n_shuffles"], typed=True)
-    if not isinstance(n_shuffles, int) or n_shuffles < 1:
-        draft.complain(node.line, "controls: n_shuffles: give a whole number of 1 or more.")
+    targets = _read_targets(draft, node)
+    kinds = _read_kinds(draft, node)
+    n_shuffles = _read_n_shuffles(draft, node)
     if SHUFFLE in draft.axes and "shuffled_brain" in kinds:
-        draft.complain(node.line, f"controls: each has a variable '{SHUFFLE}'; name it otherwise.")
-    if "controls" in draft.steps:
-        line = draft.steps["controls"].line
         draft.complain(
-            line, "controls: the name is taken by what 'controls:' adds. Rename the step."
+            node.line, f"controls: each has a variable '{SHUFFLE}', which controls add. Rename it."
         )
-    if draft.problems or not isinstance(n_shuffles, int):
+    names = {t: AUDIT if len(targets) == 1 else f"{AUDIT}_{t}" for t in targets}
+    for name in names.values():
+        if name in draft.steps:
+            draft.complain(
+                draft.steps[name].line,
+                f"{name}: the name is taken by what 'controls:' adds. Rename the step.",
+            )
+    if draft.problems:
         return
+    draft.awaits_controls = False
     settings = {k: node.value[k] for k in ("block_rows",) if k in node.value}
     if "shuffled_brain" in kinds:
-        _add_axis(draft, n_shuffles)
+        values = [str(i) for i in range(n_shuffles)]
+        draft.axes[SHUFFLE] = values
+        draft.groups.append([{SHUFFLE: Node(v, plain=True)} for v in values])
     for target in targets:
-        name = "controls" if len(targets) == 1 else f"controls_{target}"
-        _control(draft, target, kinds, node.line, name, settings)
+        _control(draft, target, kinds, node.line, names[target], settings)
 
 
-def _add_axis(draft: Draft, n_shuffles: int) -> None:
-    values = [str(i) for i in range(n_shuffles)]
-    draft.axes[SHUFFLE] = values
-    draft.variables = [
-        {**row, SHUFFLE: Node(v, plain=True)} for row in draft.variables for v in values
-    ]
+def _read_targets(draft: Draft, node: Node) -> list[str]:
+    of = node.value.get("of", Node([]))
+    named = list_references(of) if not of.is_null else []
+    if not named:
+        draft.complain(
+            of.line or node.line,
+            "controls: of: name the step whose scores are to be controlled. Write of: scores, say.",
+        )
+    for target, line in named:
+        if target not in draft.steps and target not in draft.broken:
+            draft.complain(
+                line,
+                f"controls: of: Unknown step '{show(target)}'.{name_nearest(target, draft.steps)} "
+                f"Known: {list_names(draft.steps)}.",
+            )
+    return list(dict.fromkeys(target for target, _ in named))
+
+
+def _read_kinds(draft: Draft, node: Node) -> list[str]:
+    if "kinds" not in node.value:
+        return list(KINDS)
+    named = list_references(node.value["kinds"])
+    if not named:
+        draft.complain(
+            node.value["kinds"].line,
+            f"controls: kinds: lists none. Leave it out for all: {list_names(KINDS)}.",
+        )
+    for kind, line in named:
+        if kind not in KINDS:
+            draft.complain(
+                line,
+                f"controls: Unknown kind '{show(kind)}'.{name_nearest(kind, KINDS)} "
+                f"Known: {list_names(KINDS)}.",
+            )
+    return list(dict.fromkeys(kind for kind, _ in named))
+
+
+def _read_n_shuffles(draft: Draft, node: Node) -> int:
+    given = node.value.get("n_shuffles")
+    if given is None:
+        return DEFAULT_N_SHUFFLES
+    number = to_plain(given, typed=True)
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_BRANCHES:
+        draft.complain(
+            given.line,
+            f"controls: n_shuffles: give a whole number of 1 or more, and at most {MAX_BRANCHES}; "
+            f"got {describe(given)}.",
+        )
+        return 1
+    return number
 
 
 def _control(
-    draft: Draft, target: str, kinds: list[str], line: int, name: str, settings: dict[str, Node]
+    draft: Draft, target: str, kinds: list[str], line: Place, name: str, settings: dict[str, Node]
 ) -> None:
     upstream = _find_upstream(draft, target)
-    decoders = [step for step in upstream if draft.steps[step].stage.decodes]
+    decoders = [
+        step
+        for step in upstream
+        if (stage := draft.steps[step].stage).decodes
+        and any(o.artifact is Predictions for o in read_outputs(stage).values())
+    ]
     if not decoders:
         draft.complain(
             line,
@@ -111,6 +150,19 @@ def _control(
             "shuffle or remove. Name scores of decoded features or of reconstructions.",
         )
         return
+    needed: list[tuple[str, type[Artifact]]] = [
+        (step, artifact) for step in decoders for artifact in (Responses, Features, Split)
+    ]
+    if "nearest_training" in kinds and _find_generators(draft, target, decoders):
+        needed.append((target, Stimuli))
+    for step, artifact in needed:
+        if not _has_input(draft.steps[step], artifact):
+            draft.complain(
+                draft.steps[step].line,
+                f"{step}: controls: is given no {artifact.__name__} of one step, which "
+                "controls would replace. Give it, or choose other kinds or scores.",
+            )
+            return
     others: dict[str, Node] = {}
     shuffled: Node | None = None
     for kind in kinds:
@@ -143,7 +195,7 @@ def _control(
     if others:
         inputs["others"] = Node(others, line)
     draft.steps[name] = StepSpec(
-        name, line, *_find("evaluation.controls"), {}, inputs,
+        name, line, *_find("evaluation.audit"), {}, inputs,
         gather={SHUFFLE: None} if shuffled is not None else {},
     )  # fmt: skip
 
@@ -242,18 +294,20 @@ def _read_sources(draft: Draft, step: str) -> list[str]:
 
 def _find_path(draft: Draft, target: str, starts: list[str]) -> list[str]:
     """Return the steps from some starts to the target, not passing through trained models."""
-    reaching: dict[str, bool] = {}
-
-    def reaches(step: str) -> bool:
-        if step not in reaching:
-            reaching[step] = step in starts  # a circle, found elsewhere, must not hang this
-            reaching[step] |= any(reaches(source) for source in _read_sources(draft, step))
-        return reaching[step]
-
-    path, waiting = [], [target]
+    readers: dict[str, list[str]] = {}
+    for step in _find_upstream(draft, target):
+        for source in _read_sources(draft, step):
+            readers.setdefault(source, []).append(step)
+    reaching, waiting = set(starts), list(starts)
+    while waiting:
+        new = [reader for reader in readers.get(waiting.pop(), ()) if reader not in reaching]
+        reaching |= set(new)
+        waiting += new
+    path: list[str] = []
+    waiting = [target]
     while waiting:
         step = waiting.pop()
-        if step not in path and reaches(step):
+        if step in reaching and step not in path:
             path.append(step)
             waiting += [] if step in starts else _read_sources(draft, step)
     return path
@@ -276,12 +330,18 @@ def _find_generators(draft: Draft, target: str, decoders: list[str]) -> list[str
     return list(dict.fromkeys(found))
 
 
-def _find_input(spec: StepSpec, artifact: type) -> str:
-    return next(
-        key
-        for key, kind in read_inputs(spec.stage).items()
-        if kind.artifact is artifact and key in spec.inputs
+def _has_input(spec: StepSpec, artifact: type) -> bool:
+    """Tell whether a step is given one step's artifact of a kind, so that it can be replaced."""
+    kinds = read_inputs(spec.stage)
+    return any(
+        kinds[key].artifact is artifact and isinstance(node.value, str)
+        for key, node in spec.inputs.items()
     )
+
+
+def _find_input(spec: StepSpec, artifact: type) -> str:
+    kinds = read_inputs(spec.stage)
+    return next(key for key in spec.inputs if kinds[key].artifact is artifact)
 
 
 def _find_output(spec: StepSpec, artifact: type) -> str:

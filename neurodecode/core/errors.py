@@ -6,6 +6,7 @@ NeurodecodeError
 │   ├── DataError        data that does not fit what was asked of it
 │   └── LeakageError     a test row was seen before it was scored
 ├── StoreError           a stored result is damaged, truncated or of a foreign schema
+├── WriteError           the disk did not take what was to be written; an OSError, too
 └── StepFailed           a step raised while it ran; the command line exits with 1
 
 Messages say what, where, got, allowed and the next step (checks.py words the common ones).
@@ -14,6 +15,8 @@ Messages say what, where, got, allowed and the next step (checks.py words the co
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from neurodecode.core.visible import escape, shorten
 
 
 class NeurodecodeError(Exception):
@@ -30,11 +33,11 @@ class PipelineError(UserError):
     Parameters
     ----------
     problems : sequence of str
-        One sentence or two per mistake, each with its place in the file.
+        One sentence or two per mistake, each with its place in the file; kept as one line each.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = list(problems)
+        self.problems = [shorten(escape(shorten(p, 10_000))) for p in problems]
         super().__init__("\n".join(self.problems))
 
     def __reduce__(self) -> tuple[type[PipelineError], tuple[list[str]]]:
@@ -51,6 +54,10 @@ class LeakageError(UserError):
 
 class StoreError(NeurodecodeError):
     """A stored file cannot be trusted."""
+
+
+class WriteError(NeurodecodeError, OSError):
+    """A file could not be written: the disk is full, read-only, over quota."""
 
 
 class StepFailed(NeurodecodeError):

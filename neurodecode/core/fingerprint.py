@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ast
 import io
-import json
 import sys
 import time
 import tokenize
@@ -23,13 +22,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from neurodecode.core.digests import digest_file, digest_json, dump_json, new_digest
+from neurodecode.core.digests import (
+    SETTLED_S,
+    digest_file,
+    digest_json,
+    identify_file,
+    new_digest,
+    read_signed_json,
+    sign_json,
+)
 from neurodecode.core.errors import UserError
 from neurodecode.core.files import write_text
 from neurodecode.core.stage import PACKAGE, STAGE_FOLDERS, Stage
 
 CORE_SCHEMA = 2
-SETTLED_S = 2.0
 INSTALLED = ("site-packages", "dist-packages")
 
 # Parts of the core that compute what results are made of.
@@ -47,30 +53,33 @@ DISTRIBUTIONS = {
 class Memory:
     """Digests of files by identity, kept in one JSON file of the cache.
 
-    Losing it costs time, never correctness; so two processes may overwrite each other's.
+    Losing it costs time, never correctness; so two processes may overwrite each other's. It carries
+    its own digest: a wrong digest of a raw file would make a stale result look fresh.
     """
 
     path: Path | None
     known: dict[str, list[Any]] = field(default_factory=dict)
     changed: bool = False
+    problems: list[str] = field(default_factory=list)  # why what was there is not believed
 
     @classmethod
     def load(cls, path: Path | None) -> Memory:
         """Read what is remembered; a damaged memory is an empty one."""
+        if path is None or not path.exists():
+            return cls(path)
         try:
-            known = json.loads(path.read_text(encoding="utf-8")) if path is not None else {}
-        except (OSError, ValueError):
-            known = {}
-        return cls(path, known if isinstance(known, dict) else {})
+            return cls(path, dict(read_signed_json(path.read_text(encoding="utf-8"), "known")))
+        except (OSError, ValueError, TypeError) as error:
+            return cls(path, problems=[f"{path}: {error}."])
 
     def recall(self, path: Path, purpose: str) -> Any:
         """Return what was remembered of an unchanged file, or None."""
         entry = self.known.get(f"{purpose}:{path}")
-        return entry[1] if entry and entry[0] == _identify(path) else None
+        return entry[1] if entry and entry[0] == identify_file(path) else None
 
     def keep(self, path: Path, purpose: str, value: Any, identity: list[int]) -> None:
         """Remember a value of a file that had this identity before it was read."""
-        if identity != _identify(path) or time.time() - identity[2] / 1e9 < SETTLED_S:
+        if identity != identify_file(path) or time.time() - identity[2] / 1e9 < SETTLED_S:
             return
         self.known[f"{purpose}:{path}"] = [identity, value]
         self.changed = True
@@ -80,15 +89,10 @@ class Memory:
         if self.path is None or not self.changed:
             return
         try:
-            write_text(self.path, dump_json(self.known))
+            write_text(self.path, sign_json("known", self.known))
         except OSError:  # a read-only cache: nothing is lost but time
             return
         self.changed = False
-
-
-def _identify(path: Path) -> list[int]:
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
 def digest_source(path: Path, memory: Memory) -> str:
@@ -98,7 +102,7 @@ def digest_source(path: Path, memory: Memory) -> str:
         return digest_json({str(p.relative_to(path)): digest_source(p, memory) for p in inside})
     known = memory.recall(path, "raw")
     if known is None:
-        identity = _identify(path)
+        identity = identify_file(path)
         known = digest_file(path)
         memory.keep(path, "raw", known, identity)
     return str(known)
@@ -134,7 +138,7 @@ def digest_code(stage: type[Stage], memory: Memory) -> tuple[dict[str, str], dic
 def _read_code(path: Path, memory: Memory) -> tuple[str, list[list[Any]]]:
     known = memory.recall(path, "code")
     if known is None:
-        identity = _identify(path)
+        identity = identify_file(path)
         source = path.read_text(encoding="utf-8")
         known = [digest_tokens(source), list_imports(source)]
         memory.keep(path, "code", known, identity)
@@ -311,7 +315,15 @@ def make_recipe(
             raise UserError(
                 f"{address}: the raw file {path} is absent. Put it there, or correct its path."
             )
-        sources[str(path)] = digest_source(path, memory)
+        if not (path.is_file() or path.is_dir()):  # a device or pipe may have no end
+            raise UserError(f"{address}: {path} is neither a file nor a folder. Correct its path.")
+        try:
+            sources[str(path)] = digest_source(path, memory)
+        except OSError as error:
+            raise UserError(
+                f"{address}: the raw file {path} cannot be read ({error}). Mend its permissions, "
+                "or copy it to a disk that works."
+            ) from error
     files, distributions = code
     return {
         "core": CORE_SCHEMA,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ class Instance:
     allow_transductive, allow_leakage : str or None
         Reasons given in the file.
     line : int
+    known : mapping of code to reason
+        Findings of the lint that the file knows of.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Instance:
     allow_transductive: str | None = None
     allow_leakage: str | None = None
     line: int = 0
+    known: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> tuple[str, Branch]:
@@ -118,4 +121,7 @@ def check_artifact(value: Any, kind: InputSpec, where: str) -> None:
     )
     for item in given:
         if not isinstance(item, Artifact) or not kind.accepts(type(item)):
-            raise TypeError(f"{where}: takes {kind.words}, got {type(item).__name__}.")
+            raise TypeError(
+                f"{where}: takes {kind.words}, got {type(item).__name__}. "
+                f"Hand it {kind.words} instead."
+            )

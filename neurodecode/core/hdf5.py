@@ -6,7 +6,9 @@ The only file of the core that opens HDF5.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ import numpy as np
 from neurodecode.core.artifacts import Array, Artifact, list_arrays
 from neurodecode.core.digests import dump_json, encode_text, iterate_rows, start_array_digest
 from neurodecode.core.errors import StoreError
+from neurodecode.core.files import PatientFile
 from neurodecode.core.packing import (
     digest_parts,
     pack,
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
     import h5py
 
 CHUNK_BYTES = 1 << 20
+# What h5py and numpy raise over damaged bytes, and unpacking over what they then return.
+DAMAGE = (
+    OSError, KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError,
+    OverflowError, MemoryError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +122,7 @@ class reading:  # noqa: N801 - a context manager, named as it is used
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, OSError | KeyError | RuntimeError | ValueError):
+        if isinstance(error, DAMAGE):
             raise StoreError(
                 f"{self.path}: '{self.name}' cannot be read ({error}); the file is damaged. "
                 "Delete it (or run neurodecode verify --delete) and run the pipeline again."
@@ -129,11 +137,21 @@ def open_result(path: Path) -> h5py.File:
         return h5py.File(path, "r", locking=False)
 
 
-def create_file(path: Path) -> h5py.File:
-    """Open a new file for writing."""
+@contextmanager
+def create_file(path: Path, head_bytes: int = 0) -> Iterator[h5py.File]:
+    """Open a new file for writing, with room before HDF5's own part if asked for.
+
+    Raises OSError at the end, or before, if the disk is full.
+    """
     import h5py
 
-    return h5py.File(path, "w", libver="v110", locking=False)
+    # closed last, so that nothing that HDF5 writes while it closes goes unnoticed
+    with (
+        PatientFile(path) as stream,
+        h5py.File(stream, "w", libver="v110", userblock_size=head_bytes) as file,
+    ):
+        file.stream = stream  # write_array looks there, to stop early
+        yield file
 
 
 def check_links(file: h5py.File, path: Path) -> None:
@@ -144,12 +162,18 @@ def check_links(file: h5py.File, path: Path) -> None:
         for name in group:
             link = group.get(name, getlink=True)
             if isinstance(link, h5py.ExternalLink):
-                raise StoreError(f"{path}: '{name}' is a link to another file; refused.")
+                raise StoreError(
+                    f"{path}: '{name}' is a link to another file; refused. "
+                    "Delete the file and run the pipeline again."
+                )
             item = group.get(name)
             if isinstance(item, h5py.Group):
                 walk(item)
             elif isinstance(item, h5py.Dataset) and (item.is_virtual or item.external):
-                raise StoreError(f"{path}: '{name}' keeps its data in another file; refused.")
+                raise StoreError(
+                    f"{path}: '{name}' keeps its data in another file; refused. "
+                    "Delete the file and run the pipeline again."
+                )
 
     walk(file)
 
@@ -237,6 +261,7 @@ def write_array(file: h5py.File, name: str, array: Array, dims: tuple[str, ...],
             start += len(block)
         else:
             dataset[()] = block
+        file.stream.check()
         digest.update(block.data if block.size else b"")
     digest_text = digest.hexdigest()
     dataset.attrs.update(
@@ -277,10 +302,28 @@ def _open_arrays(path: Path, file: h5py.File, group: str) -> dict[str, Array]:
 def open_array(path: Path, file: h5py.File, name: str) -> StoredArray:
     """Return one array, unread."""
     dataset = file[name]
+    held, wanted, what = measure_storage(dataset)
+    if held < wanted:
+        raise StoreError(
+            f"{path}: '{name}' claims the shape {dataset.shape}, {wanted} {what}, and holds {held}."
+        )
     dtype = np.dtype(read_text(dataset.attrs["dtype"]))
     if bool(dataset.attrs["text"]):
         dtype = np.dtype(f"U{dtype.itemsize}")
     return StoredArray(str(path), name, tuple(dataset.shape), dtype)
+
+
+def measure_storage(dataset: h5py.Dataset) -> tuple[int, int, str]:
+    """Return how much a dataset holds, how much its shape claims, and of what.
+
+    HDF5 makes up the values that were never written, however many a shape claims.
+    """
+    shape = dataset.shape or ()
+    if dataset.chunks is None:
+        claimed = math.prod(shape) * dataset.id.get_type().get_size()
+        return dataset.id.get_storage_size(), 0 if dataset.shape is None else claimed, "bytes"
+    claimed = math.prod(-(-n // c) for n, c in zip(shape, dataset.chunks, strict=True))
+    return dataset.id.get_num_chunks(), claimed, "chunks"
 
 
 def digest_stored(array: Array) -> str:

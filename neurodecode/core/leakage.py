@@ -27,6 +27,7 @@ from neurodecode.core.errors import LeakageError
 from neurodecode.core.lineage import (
     EVERY_FOLD,
     LEVEL_OF_COLUMN,
+    TRAINED_BEFORE,
     Contact,
     Lineage,
     Peers,
@@ -209,15 +210,13 @@ def check_scored_rows(
             level, n_touched = _find_level(contact, scored, rows, wanted, shown)
             if n_touched:
                 text = _describe(contact, level, n_touched, len(rows), int(fold))
-                if contact.reason is not None:
-                    notices[
-                        f"{contact.kind} contact, named by the file: {text} "
-                        f"Reason given: {contact.reason}"
-                    ] = None
-                elif allow_leakage is not None:
-                    notices[
-                        f"LEAKAGE, allowed by the file: {text} Reason given: {allow_leakage}"
-                    ] = None
+                reason = contact.reason if contact.reason is not None else allow_leakage
+                if contact.kind == "transductive" and contact.reason is not None:
+                    found = "transductive contact, named by the file"
+                else:  # of labels, or allowed where the rows are scored
+                    found = "LEAKAGE, allowed by the file"
+                if reason is not None:
+                    notices[f"{found}: {text} Reason given: {reason}"] = None
                 else:
                     refused.append((n_touched, contact, text))
             if contact.kind == "label" and "stimulus" not in wanted:
@@ -314,15 +313,22 @@ def _word_refusal(step: str, refused: Sequence[tuple[Contact, str]]) -> str:
     contact, text = refused[0]
     if contact.kind == "transductive":
         mend = (
-            "It used them without labels (transductive). Fit that step on the training part "
-            f'(give it the split), or name it: allow_transductive: "why" in step '
-            f"'{contact.step}'."
+            "It used them without labels (transductive). Fit that step on the training part (give "
+            "it the split, and preprocessing.zscore per: training), or say in the file why this is "
+            f"right: allow_transductive: \"the reason, in words\" in step '{contact.step}'."
+        )
+    elif contact.step.startswith(TRAINED_BEFORE):
+        mend = (
+            "That model was trained before, outside this file. Test on stimuli that it has not "
+            "seen (choose others in the dataset's step), or train one with this split. To go on "
+            "all the same, with a red note on every figure: allow_leakage: "
+            f"\"the reason, in words\" in step '{step}'."
         )
     else:
         mend = (
             f"Give '{contact.step}' the split, so that it sees training rows only, or split by a "
             "coarser unit. To go on all the same, with a red note on every figure: "
-            f"allow_leakage: \"why\" in step '{contact.step}' or '{step}'."
+            f"allow_leakage: \"the reason, in words\" in step '{contact.step}' or '{step}'."
         )
     others = sorted({f"'{c.step}'" for c, _ in refused[1:]} - {f"'{contact.step}'"})
     also = f" So have {', '.join(others)}." if others else ""

@@ -31,6 +31,7 @@ ContactKind = Literal["label", "transductive", "unknown", "neighbour"]
 Tokens = Mapping[str, np.ndarray]
 
 EVERY_FOLD = -1
+TRAINED_BEFORE = "training of "  # begins the name of a step that trained an imported model
 NOTHING = np.uint64(0)
 NAMED_COLUMNS = (
     "sample_id", "source", "digest", "id", "stimulus_id", "category", "subject", "session", "run",

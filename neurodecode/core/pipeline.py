@@ -13,12 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from neurodecode.core.branches import check_variables, expand, sort_steps
+from neurodecode.core.branches import expand
 from neurodecode.core.controls import add_controls
-from neurodecode.core.draft import read_draft
 from neurodecode.core.errors import PipelineError
 from neurodecode.core.graph import Graph
-from neurodecode.core.yaml_tree import apply_override, parse_yaml
+from neurodecode.core.order import check_inputs, check_variables, sort_steps
+from neurodecode.core.overrides import apply_overrides
+from neurodecode.core.root import check_used, find_used, read_root
+from neurodecode.core.visible import show
+from neurodecode.core.yaml_reader import MAX_CHARACTERS, parse_yaml
+from neurodecode.core.yaml_tree import substitute
 
 
 def load_pipeline(
@@ -41,11 +45,39 @@ def load_pipeline(
     PipelineError
         All the mistakes there are.
     """
+    return build_graph(_read_text(path), path, overrides, branches)
+
+
+def _read_text(path: Path) -> str:
+    if not path.name.isprintable():
+        raise PipelineError(
+            [f"{show(path.name)}: the file's name holds characters that cannot be shown, and "
+             "reports are named after it. Rename it."]
+        )  # fmt: skip
+    if path.exists() and not path.is_file():
+        raise PipelineError([f"{path}: cannot be read: it is no file. Name a pipeline file."])
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PipelineError([f"{path}: cannot be read: {error}."]) from error
-    return build_graph(text, path, overrides, branches)
+        # no character takes more than four bytes; the rest of a longer file is not looked at
+        with path.open("rb") as stream:
+            held = stream.read(4 * MAX_CHARACTERS + 1)
+    except OSError as error:
+        words = error.strerror or str(error)
+        raise PipelineError(
+            [f"{path}: cannot be read: {words}. Check the path, and that you may read it."]
+        ) from error
+    try:
+        if len(held) <= 4 * MAX_CHARACTERS:
+            return held.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = held.count(b"\n", 0, error.start) + 1
+        raise PipelineError(
+            [f"{path.name}:{line}: cannot be read: the byte 0x{held[error.start]:02x} is no text "
+             "in UTF-8. Save the file as plain text in UTF-8, or name another."]
+        ) from error  # fmt: skip
+    raise PipelineError(
+        [f"{path.name}: cannot be read: it is larger than a pipeline. Allowed: {MAX_CHARACTERS} "
+         "characters. Was a data file meant as a setting of a dataset stage?"]
+    )  # fmt: skip
 
 
 def build_graph(
@@ -57,15 +89,22 @@ def build_graph(
     """Turn the text of a pipeline file into a graph; see load_pipeline."""
     root = parse_yaml(text, path.name)
     if not isinstance(root.value, dict):
-        raise PipelineError([f"{path.name}:1: a pipeline is a mapping. Give it 'steps:'."])
-    for override in overrides:
-        apply_override(root, override)
-    draft = read_draft(root, path, branches or {})
-    if "controls" in root.value:
-        add_controls(draft, root.value["controls"])
+        raise PipelineError(
+            [f"{path.name}:1: a pipeline is a mapping of keys. Give it 'steps:', as neurodecode "
+             "new pipeline NAME writes it."]
+        )  # fmt: skip
+    used = find_used(root)  # before a change takes the place of what used it
+    apply_overrides(root, overrides)
+    draft = read_root(root, path, branches or {})
+    check_used(draft, root, used | find_used(root))
     check_variables(draft)
+    draft.awaits_controls = "controls" in root.value
+    check_inputs(draft)
+    if draft.awaits_controls:
+        add_controls(draft, substitute(root.value["controls"], draft.params))
+        check_inputs(draft)
     order = sort_steps(draft)
     graph = expand(draft, order)  # checks settings and wiring, whatever else was found
     if draft.problems:
-        raise PipelineError(list(dict.fromkeys(draft.problems)))
+        raise PipelineError(draft.problems)
     return graph

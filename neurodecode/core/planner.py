@@ -10,8 +10,10 @@ from neurodecode.core.digests import digest_json
 from neurodecode.core.errors import UserError
 from neurodecode.core.fingerprint import Memory, digest_code, make_key, make_recipe
 from neurodecode.core.graph import CONTEXT_INPUT, Branch, Graph, Instance, Ref
+from neurodecode.core.lint import Finding, find_in_graph
 from neurodecode.core.stage import Stage, read_inputs
 from neurodecode.core.store import Store
+from neurodecode.core.visible import show
 
 State = Literal["fresh", "stale", "missing", "waiting", "blocked"]
 Cards = Mapping[tuple[str, Branch], Mapping[str, Any]]
@@ -83,6 +85,12 @@ class Planner:
             recipe = self.make_recipe(instance, cards)
         except UserError as error:
             return StepPlan(instance, "blocked", None, (str(error),))
+        except Exception as error:  # sources() and weights() of a stage may raise what they like
+            told = f"{type(error).__name__}: {show(error)}"
+            reason = (
+                f"{instance.address}: what it reads cannot be told: {told}. Check its settings."
+            )
+            return StepPlan(instance, "blocked", None, (reason,))
         key = make_key(recipe)
         card = self.store.read_card(recipe["stage"], key)
         if card is not None:
@@ -108,6 +116,7 @@ class Planner:
                     describe_graph(self.graph, instance),
                     self._count_looks(instance, cards),
                     self._list_accepted(instance, cards),
+                    [str(f) for f in self.find_worth_reading(instance, cards)],
                 ]
             )
         stage = type(instance.stage)
@@ -139,7 +148,15 @@ class Planner:
             for output in card["outputs"].values()
             if output["test_set"]
         }
-        return {name: self.store.count_looks(name) for name in sorted(test_sets)}
+        looks = self.store.load_looks()
+        return {name: looks.count(name) for name in sorted(test_sets)}
+
+    def find_worth_reading(self, instance: Instance | None, cards: Cards) -> list[Finding]:
+        """Return what the lint says of the steps upstream of one, or of all."""
+        graph = self.graph
+        if instance is not None:
+            graph = graph.keep(graph.find_upstream([instance.id]))
+        return find_in_graph(graph, cards, self.store.load_looks())
 
     def find_nearest(
         self, instance: Instance, recipe: Mapping[str, Any] | None
@@ -226,8 +243,8 @@ def describe_output(ref: Ref, cards: Cards) -> dict[str, str]:
     outputs = card["outputs"]
     if ref.output not in outputs:
         raise UserError(
-            f"{ref.step}: its output '{ref.output}' was not made with these settings. It made: "
-            f"{', '.join(outputs)}."
+            f"{ref.step}: with its settings it does not give the output '{ref.output}'. It gives: "
+            f"{', '.join(outputs)}. Name one of these, or change the settings of '{ref.step}'."
         )
     return {"digest": outputs[ref.output]["digest"], "lineage": outputs[ref.output]["lineage"]}
 

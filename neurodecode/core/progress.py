@@ -39,7 +39,14 @@ class Progress:
         return self.elapsed_s / self.done * (self.total - self.done) if self.done else float("nan")
 
 
-Listener = Callable[[Progress], None]
+@dataclass(frozen=True)
+class Waiting:
+    """Work that is held up; the text says by whom."""
+
+    text: str
+
+
+Listener = Callable[[Progress | Waiting], None]
 _listener: ContextVar[Listener | None] = ContextVar("progress_listener", default=None)
 
 
@@ -51,6 +58,13 @@ def reporting(listener: Listener | None) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+def report_wait(text: str) -> None:
+    """Tell the listener, if there is one, what the work waits for."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(Waiting(text))
 
 
 def track(items: Sequence[T] | Iterable[T], label: str, total: int | None = None) -> Iterator[T]:

@@ -38,6 +38,6 @@ def find_raw(name: str, *, dataset: str, get: str) -> Path:
             return root / name
     places = ", ".join(str(root) for root in roots)
     raise DataError(
-        f"{dataset}: '{name}' is in none of the data folders ({places}). {get} Then put it into "
+        f"{dataset}: '{name}' is in none of the data folders ({places}). {get} Put it into "
         "data/raw, or name its parent folder in NEURODECODE_DATA."
     )

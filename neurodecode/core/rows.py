@@ -59,8 +59,8 @@ def read_features(features: Features | Predictions, samples: Table, where: str) 
         raise DataError(
             f"{where}: {len(blank)} of {len(ids)} samples in the split show no stimulus "
             f"(stimulus_id is '', first at row {blank[0]} of those used). Allowed: samples with a "
-            "stimulus that has features. Leave them out of the split, or give responses per "
-            "stimulus (preprocessing.epochs, preprocessing.single_trial_betas)."
+            "stimulus that has features. Leave them out of the split, or give one "
+            "response per stimulus (its epoch, its beta)."
         )
     if isinstance(features, Predictions):
         rows = find_rows(features.items["id"], ids, what="stimulus", where=where)

@@ -7,21 +7,23 @@ workers changes no byte of any result, since threads belong to the plan.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from neurodecode.core.files import remove_strays, write_text
+from neurodecode.core.context import describe_run
+from neurodecode.core.errors import UserError
+from neurodecode.core.files import check_writable, write_text
 from neurodecode.core.fingerprint import Memory
 from neurodecode.core.graph import CONTEXT_INPUT, Branch, Graph, Instance, Ref
-from neurodecode.core.planner import Planner, StepPlan, describe_graph
-from neurodecode.core.progress import Progress, reporting
+from neurodecode.core.leftovers import remove_leftovers
+from neurodecode.core.planner import Planner, StepPlan
+from neurodecode.core.progress import Progress, Waiting, reporting
 from neurodecode.core.stage import read_inputs
 from neurodecode.core.store import Store, verify_file
-from neurodecode.core.tasks import Outcome, Source, Task, describe_environment, execute
+from neurodecode.core.tasks import Outcome, Source, Task, execute
 
 Id = tuple[str, Branch]
 
@@ -32,7 +34,7 @@ class News:
 
     Parameters
     ----------
-    what : {"fresh", "started", "progress", "done", "failed", "skipped", "damaged"}
+    what : {"fresh", "started", "waiting", "progress", "done", "failed", "skipped", "damaged"}
     label : str
         Of the step.
     text : str
@@ -40,7 +42,7 @@ class News:
     seconds : float
     """
 
-    what: Literal["fresh", "started", "progress", "done", "failed", "skipped", "damaged"]
+    what: Literal["fresh", "started", "waiting", "progress", "done", "failed", "skipped", "damaged"]
     label: str
     text: str = ""
     progress: Progress | None = None
@@ -101,6 +103,8 @@ def run_graph(
     from neurodecode.core.workers import run_on_workers
 
     run = Run(graph, store, Planner(graph, store, memory), listener or (lambda news: None))
+    run.tidy()
+    run.tell_damage("memory of files", memory.problems)
     try:
         if workers > 0:
             run_on_workers(run, workers)
@@ -121,7 +125,9 @@ class Run:
     tell: Listener
     summary: Summary = field(default_factory=Summary)
     mended: set[Id] = field(default_factory=set)
-    tidied: bool = False
+    can_write: bool = False
+    dropped: set[Id] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
 
     def find_ready(self, busy: Iterable[Id]) -> list[StepPlan]:
         """Mark what is fresh, skip what cannot be, and return what can be computed now."""
@@ -136,6 +142,7 @@ class Run:
             ):
                 continue
             plan = self.planner.plan_step(kept, self.summary.cards, explain=False)
+            self.tell_damage(kept.label, self.store.damage)
             if plan.state == "fresh" and plan.card is not None:
                 self.summary.cards[key] = plan.card
                 self.summary.fresh.append(key)
@@ -143,11 +150,36 @@ class Run:
             elif plan.state == "blocked":
                 self.fail(kept, Outcome(error="\n".join(plan.reasons), kind="user"))
             else:
-                if not self.tidied:
-                    remove_strays(self.store.folder)
-                    self.tidied = True
                 ready.append(plan)
+        if ready:
+            self._check_writable()
+        self.planner.memory.save()  # what was read to tell freshness is not lost with this run
         return ready
+
+    def pass_on(self, label: str, news: Progress | Waiting) -> None:
+        """Tell what a step that is under way reports."""
+        if isinstance(news, Waiting):
+            self.tell(News("waiting", label, news.text))
+        else:
+            self.tell(News("progress", label, progress=news))
+
+    def tidy(self) -> None:
+        """Remove what dead processes left in the cache."""
+        remove_leftovers(self.store)
+
+    def _check_writable(self) -> None:
+        """Raise UserError, before anything is computed, if nothing could be kept."""
+        if self.can_write:
+            return
+        try:
+            check_writable(self.store.folder)
+        except OSError as error:
+            raise UserError(
+                f"something is to be computed, but the cache {error} Name another with --cache; "
+                "what is finished in this one is used from behind it with "
+                f"NEURODECODE_SHARED_CACHE={self.store.folder}."
+            ) from error
+        self.can_write = True
 
     def is_settled(self, key: Id) -> bool:
         """Tell whether a step failed or was skipped."""
@@ -180,7 +212,6 @@ class Run:
             execution=instance.stage.execution.model_dump(mode="json"),
             inputs={n: self._locate(v) for n, v in instance.inputs.items() if v is not None},
             cache=str(self.store.folder),
-            behind=tuple(str(b) for b in self.store.behind),
             key=plan.key,
             recipe=dict(plan.recipe),
             about={
@@ -191,7 +222,9 @@ class Run:
             folders=tuple(str(f) for f in self.graph.folders),
             allow_transductive=instance.allow_transductive,
             allow_leakage=instance.allow_leakage,
-            context=self._describe(instance) if wants_context else None,
+            context=(
+                describe_run(instance, self.planner, self.summary.cards) if wants_context else None
+            ),
             names=self._find_names(instance),
         )
 
@@ -209,78 +242,10 @@ class Run:
             return {label: self._locate(ref) for label, ref in value.items()}
         return [self._locate(ref) for ref in value]
 
-    def _describe(self, instance: Instance) -> str:
-        """Return what a report prints of the run, as JSON text."""
-        about = describe_graph(self.graph, instance)
-        about["steps"] = self._describe_steps(instance)
-        show = instance.inputs.get("show", [])
-        refs = [show] if isinstance(show, Ref) else list(
-            show.values() if isinstance(show, Mapping) else show)  # fmt: skip
-        about["names"] = [self.graph.instances[(r.step, r.branch)].label for r in refs]
-        about["environment"] = describe_environment()
-        about["warnings"] = [
-            f"'{card['label']}' was not computed again but accepted: {item['reason']} "
-            f"({'; '.join(item['differences'])})"
-            for key, card in self.summary.cards.items()
-            if key in self.graph.find_upstream([instance.id])
-            for item in card.get("accepted", [])
-        ]
-        about["looks"] = [
-            {
-                "step": key[0],
-                "test_set": o["test_set"],
-                "count": self.store.count_looks(o["test_set"]),
-            }
-            for key, card in self.summary.cards.items()
-            for o in card["outputs"].values()
-            if o["test_set"] and "@" not in key[0] and not key[0].startswith("controls")
-        ]
-        return json.dumps(about, ensure_ascii=False)
-
-    def _describe_steps(self, report: Instance) -> list[dict[str, Any]]:
-        """Return one record per step of the file, its branches counted.
-
-        The copies that controls add are counted with the step that gathers them.
-        """
-        upstream = self.graph.find_upstream([report.id])
-        steps: dict[str, list[Instance]] = {}
-        for key, instance in self.graph.instances.items():
-            if key in upstream and "@" not in instance.name:
-                steps.setdefault(instance.name, []).append(instance)
-        copies = sum("@" in name for name, _ in upstream)
-        found = [self._describe_step(branches) for branches in steps.values()]
-        for record in found:
-            if record["stage"] == "evaluation.controls" and copies:
-                record["doc"] += f" The controls repeat earlier steps: {copies:,} runs in all."
-        return found
-
-    def _describe_step(self, branches: list[Instance]) -> dict[str, Any]:
-        instance = branches[0]
-        cards = [self.summary.cards[b.id] for b in branches if b.id in self.summary.cards]
-        several = len(branches) > 1
-        return {
-            "name": instance.name,
-            "branches": len(branches),
-            "stage": instance.address,
-            "doc": (type(instance.stage).__doc__ or "").strip().split("\n")[0],
-            "inputs": [
-                {"name": name, "from": ref.step}
-                for name, value in instance.inputs.items()
-                if value is not None
-                for ref in replace(instance, inputs={name: value}).refs()
-                if "@" not in ref.step
-            ],
-            "settings": _join_settings([b.stage.settings() for b in branches]),
-            "allow_transductive": instance.allow_transductive,
-            "allow_leakage": instance.allow_leakage,
-            "seconds": sum(c["seconds"] for c in cards) if cards else None,
-            "peak_mb": max((c["peak_mb"] for c in cards), default=None),
-            "key": cards[0]["key"] if cards and not several else "",
-        }
-
     def finish(self, plan: StepPlan, outcome: Outcome) -> None:
         """Take note of how a step ended."""
         instance = plan.instance
+        self.tell_damage(instance.label, outcome.damaged)
         if outcome.card is not None:
             self.summary.cards[instance.id] = outcome.card
             self.summary.computed.append(instance.id)
@@ -290,21 +255,27 @@ class Run:
         else:
             self.fail(instance, outcome)
 
+    def tell_damage(self, label: str, damage: Iterable[str]) -> None:
+        """Tell what was found damaged, each thing once."""
+        for text in damage:
+            if text not in self.told:
+                self.told.add(text)
+                self.tell(News("damaged", label, text))
+
     def _mend(self, instance: Instance) -> bool:
         """Remove damaged inputs of a step, so that they are computed again; once per step."""
         if instance.id in self.mended:
             return False
         self.mended.add(instance.id)
-        damaged = False
-        for key in {(r.step, r.branch) for r in instance.refs()}:
+        inputs = {(r.step, r.branch) for r in instance.refs()}
+        for key in inputs - self.dropped:
             card = self.summary.cards[key]
-            problems = verify_file(Path(card["path"]))
-            if problems:
-                damaged = True
-                self.tell(News("damaged", self.graph.instances[key].label, problems[0]))
+            if problems := verify_file(Path(card["path"])):
+                self.tell_damage(self.graph.instances[key].label, problems[:1])
                 self.store.remove(card)
+                self.dropped.add(key)
                 del self.summary.cards[key]
-        return damaged
+        return bool(inputs & self.dropped)  # another step may have met the damage first
 
     def fail(self, instance: Instance, outcome: Outcome) -> None:
         """Note a failure and keep its traceback."""
@@ -319,15 +290,6 @@ class Run:
         except OSError:  # the cache cannot be written; the message still reaches the user
             pass
         self.tell(News("failed", instance.label, outcome.error))
-
-
-def _join_settings(settings: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the settings of all branches; where they differ, every value once."""
-    joined = {}
-    for name in settings[0]:
-        values = list(dict.fromkeys(str(s[name]) for s in settings))
-        joined[name] = settings[0][name] if len(values) == 1 else " | ".join(values)
-    return joined
 
 
 def _without(value: Any, lost: list[Ref]) -> Any:
@@ -348,8 +310,8 @@ def _run_here(run: Run) -> None:
             label = plan.instance.label
             run.tell(News("started", label))
 
-            def listen(p: Progress, label: str = label) -> None:
-                run.tell(News("progress", label, progress=p))
+            def listen(news: Progress | Waiting, label: str = label) -> None:
+                run.pass_on(label, news)
 
             with reporting(listen):
                 outcome = execute(run.make_task(plan))

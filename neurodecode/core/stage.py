@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -21,18 +20,22 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, field_validator
 
 from neurodecode.core.artifacts import Array, Artifact, is_accepted
 from neurodecode.core.checks import list_names, name_nearest
 from neurodecode.core.errors import UserError
 from neurodecode.core.lineage import ContactKind
+from neurodecode.core.locate import locate_class, looking_in
+from neurodecode.core.visible import show
 
 STAGE_FOLDERS = (
     "datasets", "preprocessing", "features", "alignment", "encoding", "decoding",
     "reconstruction", "interpretation", "evaluation", "plotting",
 )  # fmt: skip
 PACKAGE = Path(__file__).resolve().parent.parent
+
+_ADDRESS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?", re.ASCII)
 
 Sight = Literal["row", "run", "session", "stimulus", "training", "all"]
 
@@ -53,7 +56,7 @@ class Execution(BaseModel):
         What a cluster is asked for.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     device: str = "auto"
     threads: PositiveInt | None = None
     batch_size: PositiveInt | None = None
@@ -82,7 +85,9 @@ class Stage(BaseModel):
     and ``assemble``; each finished block is stored, and a killed run resumes at its block.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False
+    )
 
     stage: ClassVar[str] = ""
     version: ClassVar[int] = 1
@@ -93,6 +98,13 @@ class Stage(BaseModel):
     example: ClassVar[Mapping[str, Any]] = {}  # settings without a default, for the contract test
 
     execution: Execution = Execution()
+
+    @field_validator("seed", mode="after", check_fields=False)
+    @classmethod
+    def _check_seed(cls, seed: Any) -> Any:
+        if isinstance(seed, int) and not 0 <= seed < 1 << 63:
+            raise ValueError("A seed is a whole number of 0 or more, of 18 digits or fewer")
+        return seed
 
     def sees(self) -> Mapping[str, Sight]:
         """Return, for each input, whose rows one output row depends on."""
@@ -116,11 +128,15 @@ class Stage(BaseModel):
 
     def run_block(self, block: str, **inputs: Any) -> Mapping[str, np.ndarray]:
         """Return the arrays of one piece."""
-        raise TypeError(f"{self.stage} names blocks but does not define run_block.")
+        raise TypeError(
+            f"{self.stage}: blocks() names pieces, but run_block is not defined. Define it."
+        )
 
     def assemble(self, parts: Mapping[str, Mapping[str, Array]], **inputs: Any) -> Any:
         """Return the artifact made of all pieces."""
-        raise TypeError(f"{self.stage} names blocks but does not define assemble.")
+        raise TypeError(
+            f"{self.stage}: blocks() names pieces, but assemble is not defined. Define it."
+        )
 
     def run_in_blocks(self, **inputs: Any) -> Any:
         """Do all the pieces here and now; what ``run`` of a block-wise stage returns."""
@@ -187,7 +203,7 @@ def _read_input(stage: type[Stage], name: str, hint: Any, optional: bool) -> Inp
         many, hint = "list", typing.get_args(hint)[0]
     elif origin in (dict, Mapping):
         many, hint = "dict", typing.get_args(hint)[1]
-    if not (inspect.isclass(hint) and issubclass(hint, Artifact)):
+    if not all(inspect.isclass(h) and issubclass(h, Artifact) for h in (hint, *others)):
         raise TypeError(
             f"{stage.__module__}.{stage.__name__}.run: input '{name}' is annotated {hint!r}. "
             "Annotate it with an artifact (Responses, Features, ...), a list or a dict of one."
@@ -238,12 +254,18 @@ def find_stage(address: str, folders: Sequence[Path] = ()) -> type[Stage]:
     UserError
         Nothing is there; the message names the nearest.
     """
+    if not _ADDRESS.fullmatch(address) or len(address) > 200:
+        raise UserError(
+            f"stage: '{show(address)}' is no address. Write folder.name, such as "
+            "datasets.digits, or package.module:Class for a stage of your own."
+        )
     if ":" in address:
         module_name, _, class_name = address.partition(":")
-        return _import_class(address, module_name, class_name, folders)
+        path = locate_class(address, folders)
+        return _import_class(address, module_name, class_name, folders, path)
     folder, _, name = address.rpartition(".")
-    if folder in STAGE_FOLDERS and (PACKAGE / folder / f"{name}.py").is_file():
-        return _import_class(address, f"neurodecode.{address}", name_class(name), ())
+    if folder in STAGE_FOLDERS and _is_stage_file(PACKAGE / folder / f"{name}.py", address):
+        return _import_class(address, f"{PACKAGE.name}.{address}", name_class(name), ())
     for entry in _entry_points():
         if entry.name == address:
             module_name, _, class_name = entry.value.partition(":")
@@ -251,10 +273,11 @@ def find_stage(address: str, folders: Sequence[Path] = ()) -> type[Stage]:
     known = list_stages()
     inside = [s for s in known if s.startswith(f"{folder}.")] or known
     nearest = next((s for s in known if s.endswith(f".{address}")), address)  # folder forgotten
+    near = name_nearest(nearest, known)
     raise UserError(
-        f"Unknown stage '{address}'.{name_nearest(nearest, known)} Known"
-        f"{f' in {folder}' if inside is not known else ''}: {list_names(inside)}. "
-        "A stage of your own is named package.module:Class."
+        f"Unknown stage '{address}'.{near} Known"
+        f"{f' in {folder}' if inside is not known else ''}: {list_names(inside)}."
+        + ("" if near else " A stage of your own is named package.module:Class.")
     )
 
 
@@ -270,41 +293,46 @@ def name_class(name: str) -> str:
 
 
 def _import_class(
-    address: str, module_name: str, class_name: str, folders: Sequence[Path]
+    address: str,
+    module_name: str,
+    class_name: str,
+    folders: Sequence[Path],
+    path: Path | None = None,
 ) -> type[Stage]:
-    before = list(sys.path)
-    sys.path[:0] = [str(folder) for folder in folders]
     try:
-        module = importlib.import_module(module_name)
+        with looking_in(folders):
+            module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name not in (module_name, module_name.split(".")[0]):
-            raise UserError(
-                f"stage '{address}': {module_name} imports '{error.name}', which is not installed. "
-                f"pip install {error.name}, or mend the import."
-            ) from error
-        places = ", ".join(str(f) for f in folders) or "the Python path"
         raise UserError(
-            f"stage '{address}': no module '{module_name}' in {places}. Put the file there, or "
-            "install its package."
+            f"stage '{address}': {module_name} imports '{error.name}', which is not installed. "
+            f"pip install {error.name}, or mend the import."
         ) from error
-    except Exception as error:  # whatever a file of the user's own may do when it is imported
+    except (Exception, SystemExit) as error:  # whatever a file may do when it is imported
         if module_name.split(".")[0] == PACKAGE.name:
             raise
         raise UserError(
-            f"stage '{address}': {module_name} cannot be imported: {type(error).__name__}: {error}."
-            " Mend the file."
+            f"stage '{address}': {module_name} cannot be imported: {type(error).__name__}: "
+            f"{show(error)}. Mend the file."
         ) from error
-    finally:
-        sys.path[:] = before
+    where = getattr(module, "__file__", None)
+    if path is not None and where is not None and Path(where).resolve() != path.resolve():
+        raise UserError(
+            f"stage '{address}': a module '{module_name}' was imported already, from {where}, and "
+            f"this pipeline means {path}. Rename one of them, or start Python anew."
+        )
     found = getattr(module, class_name, None)
     if not (inspect.isclass(found) and issubclass(found, Stage)):
         stages = [n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, Stage)]
         raise UserError(
             f"stage '{address}': {module_name} has no stage class '{class_name}'."
-            f"{name_nearest(class_name, stages)} It has: {list_names(stages)}."
+            f"{name_nearest(class_name, stages)} It has: {list_names(stages)}. Name one, or derive "
+            "the class from neurodecode.core.stage.Stage."
         )
     if not callable(getattr(found, "run", None)):
-        raise UserError(f"stage '{address}': {class_name} does not define run(self, inputs...).")
+        raise UserError(
+            f"stage '{address}': {class_name} does not define run(self, inputs...). Give it one, "
+            "as neurodecode new stage writes it."
+        )
     return found
 
 
@@ -314,11 +342,16 @@ def list_stages() -> tuple[str, ...]:
     found = []
     for folder in STAGE_FOLDERS:
         for path in sorted((PACKAGE / folder).glob("*.py")):
-            address = f"{folder}.{path.stem}"
-            pattern = rf'^    stage: ClassVar\[str\] = "{re.escape(address)}"$'
-            if re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE):
-                found.append(address)
+            if _is_stage_file(path, f"{folder}.{path.stem}"):
+                found.append(f"{folder}.{path.stem}")
     return (*found, *(entry.name for entry in _entry_points()))
+
+
+def _is_stage_file(path: Path, address: str) -> bool:
+    pattern = rf'^    stage: ClassVar\[str\] = "{re.escape(address)}"$'
+    return path.is_file() and bool(
+        re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
+    )
 
 
 @cache

@@ -34,12 +34,13 @@ class Table:
                 column = column.astype(str)
             if column.ndim != 1:
                 raise DataError(
-                    f"table: column '{name}' has shape {column.shape}; a column is one-dimensional."
+                    f"table: column '{name}' has shape {column.shape}. Allowed: one value per row, "
+                    "(n,)."
                 )
             self.columns[str(name)] = column
         if len({len(c) for c in self.columns.values()}) > 1:
             got = ", ".join(f"{n} {len(c)}" for n, c in self.columns.items())
-            raise DataError(f"table: columns differ in length: {got}.")
+            raise DataError(f"table: columns differ in length: {got}. Give them as many rows each.")
 
     def __len__(self) -> int:
         """Return the number of rows."""

@@ -13,21 +13,24 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from neurodecode.core.artifacts import Artifact, Document
+from neurodecode.core.artifacts import Artifact, Document, Scores
 from neurodecode.core.device import limit_threads
-from neurodecode.core.errors import StepFailed, StoreError, UserError
+from neurodecode.core.errors import StepFailed, StoreError, UserError, WriteError
+from neurodecode.core.files import FULL, word_write_error
 from neurodecode.core.fingerprint import read_versions
 from neurodecode.core.graph import CONTEXT_INPUT, check_artifact
 from neurodecode.core.leakage import add_notices, check_scores, is_checked
 from neurodecode.core.lease import holding
 from neurodecode.core.lineage import Lineage
-from neurodecode.core.progress import track
+from neurodecode.core.lint import find_in_result
+from neurodecode.core.looks import describe_look, write_look
+from neurodecode.core.progress import report_wait, track
 from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
 from neurodecode.core.store import Store, read_outputs_of
 from neurodecode.core.trace import derive_lineage
@@ -38,6 +41,11 @@ NAMED_VERSIONS = (
     "numpy", "scipy", "scikit-learn", "pandas", "h5py", "nibabel", "nilearn", "mne", "torch",
     "torchvision", "open-clip-torch", "timm", "transformers", "diffusers", "matplotlib", "pydantic",
 )  # fmt: skip
+
+MAKE_ROOM = (
+    "Make room (neurodecode gc FILE --yes removes results that no pipeline needs), or name another "
+    "folder with --cache; then run again: what is finished is kept."
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,6 @@ class Task:
     settings, execution : mapping
     inputs : mapping of input name to Source, list of Source, or mapping of label to Source
     cache : str
-    behind : sequence of str
     key : str
     recipe : mapping
     about : mapping
@@ -84,7 +91,6 @@ class Task:
     key: str
     recipe: Mapping[str, Any]
     about: Mapping[str, Any]
-    behind: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     allow_transductive: str | None = None
     allow_leakage: str | None = None
@@ -107,6 +113,8 @@ class Outcome:
     kind : {"", "user", "store", "step"}
     blocks : sequence of str
         Pieces that are still to be done, where only these were asked for.
+    damaged : sequence of str
+        What was found damaged on the way, and was done again or is to be.
     """
 
     card: Mapping[str, Any] | None = None
@@ -114,6 +122,7 @@ class Outcome:
     trace: str = ""
     kind: str = ""
     blocks: tuple[str, ...] = field(default=())
+    damaged: tuple[str, ...] = ()
 
 
 def execute(task: Task, job: str = "all", block: str = "") -> Outcome:
@@ -124,13 +133,18 @@ def execute(task: Task, job: str = "all", block: str = "") -> Outcome:
     job : {"all", "list", "block"}
         Everything; only the names of the unfinished pieces; or one piece.
     """
+    store = Store(Path(task.cache))  # caches behind are the planner's business
+    outcome = _try(task, store, job, block)
+    return replace(outcome, damaged=tuple(store.damage))
+
+
+def _try(task: Task, store: Store, job: str, block: str) -> Outcome:
     try:
         stage = _make_stage(task)
         for name in task.recipe["distributions"]:
             if name in THREADED:
                 importlib.import_module(THREADED[name])
         threads = stage.execution.threads or stage.threads
-        store = Store(Path(task.cache), [Path(b) for b in task.behind])
         inputs = _load_inputs(task, stage)
         with limit_threads(threads):
             if job == "list":
@@ -143,18 +157,37 @@ def execute(task: Task, job: str = "all", block: str = "") -> Outcome:
         return Outcome(error=str(error), trace=traceback.format_exc(), kind="store")
     except UserError as error:
         return Outcome(error=str(error), trace=traceback.format_exc(), kind="user")
+    except WriteError as error:
+        text = f"{error} {MAKE_ROOM}"
+        return Outcome(error=text, trace=traceback.format_exc(), kind="step")
     except MemoryError as error:
-        text = f"out of memory ({error}). Lower execution: {{batch_size}}, or use fewer workers."
+        text = (
+            f"out of memory ({error}). Lower execution: {{batch_size: ...}} of the step, or use "
+            "fewer --workers."
+        )
+        return Outcome(error=text, trace=traceback.format_exc(), kind="step")
+    except OSError as error:
+        text = (
+            f"{type(error).__name__}: {error}. The system refused a file, the disk or the network. "
+            "Check the path, its permissions and the free space, and run again."
+        )
+        if error.errno in FULL and error.filename:
+            text = f"{word_write_error(error, Path(error.filename))} {MAKE_ROOM}"
         return Outcome(error=text, trace=traceback.format_exc(), kind="step")
     except Exception as error:
-        text = f"{type(error).__name__}: {error}"
+        own = ":" in task.address  # a stage of the user's own
+        next_step = "Correct it there" if own else "Please report it, with the traceback"
+        text = (
+            f"{type(error).__name__}: {error}. This is a mistake in the code of '{task.address}', "
+            f"not in the pipeline file. {next_step}."
+        )
         return Outcome(error=text, trace=traceback.format_exc(), kind="step")
 
 
 def _execute_all(
     task: Task, stage: Stage, store: Store, inputs: dict[str, Any], threads: int
 ) -> dict[str, Any]:
-    with holding(store.locate(task.address, task.key)):
+    with holding(store.locate(task.address, task.key), report_wait):
         card = store.read_card(task.address, task.key)
         if card is not None:  # another process, or another step of the same recipe, was first
             return card
@@ -172,6 +205,10 @@ def _execute_all(
             allow_transductive=task.allow_transductive, allow_leakage=task.allow_leakage,
         )  # fmt: skip
         traced = {name: add_notices(artifact, notices) for name, artifact in traced.items()}
+        made_elsewhere = store.read_card(task.address, task.key)
+        if made_elsewhere is not None:  # while this process was stopped and its lease taken over
+            return made_elsewhere
+        is_control = "@" in task.step
         card = {
             **task.recipe,
             **task.about,
@@ -183,10 +220,12 @@ def _execute_all(
             "started": started,
             "seconds": time.perf_counter() - clock,
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "lint": {} if is_control else find_in_result(stage, inputs, traced),
         }
+        if stage.scores and not is_control:  # before: no score can be there without its look
+            _note_looks(store, card, inputs, traced)
         card = store.write(task.address, task.key, traced, card)
         store.drop_blocks(task.address, task.key)
-        _note_looks(store, card)
         return card
 
 
@@ -196,19 +235,35 @@ def _run(task: Task, stage: Stage, store: Store, inputs: dict[str, Any]) -> Any:
         return stage.run(**inputs)  # type: ignore[attr-defined]
     for block in track(blocks, task.label):
         _do_block(task, stage, store, inputs, block)
-    parts = {b: store.read_block(task.address, task.key, b, check=False) for b in blocks}
+    parts = {b: store.read_block(task.address, task.key, b) for b in blocks}
     lost = [b for b, arrays in parts.items() if arrays is None]
     if lost:
-        raise StepFailed(f"{task.label}: the pieces {', '.join(lost)} cannot be read back.")
+        raise StepFailed(
+            f"{task.label}: the pieces {', '.join(lost)} cannot be read back. Check the free space "
+            "on the cache's disk, and run again."
+        )
     return stage.assemble(parts, **inputs)  # type: ignore[arg-type]
 
 
 def _do_block(task: Task, stage: Stage, store: Store, inputs: dict[str, Any], block: str) -> None:
-    if store.read_block(task.address, task.key, block) is None:
+    if store.read_block(task.address, task.key, block) is not None:
+        return
+    # a lease of its own: workers of several processes may be at the pieces of one step
+    with holding(_name_piece(task, store, block), report_wait):
+        if store.read_block(task.address, task.key, block) is not None:
+            return
+        if store.read_card(task.address, task.key) is not None:  # the pieces are cleared away
+            return
         arrays = stage.run_block(block, **inputs)
         store.write_block(
             task.address, task.key, block, {n: np.asarray(a) for n, a in arrays.items()}
         )
+
+
+def _name_piece(task: Task, store: Store, block: str) -> Path:
+    """Return a path for the lease of a piece, beside its folder, which others may clear away."""
+    name = store.block_path(task.address, task.key, block).name
+    return store.locate(task.address, task.key).with_suffix(f".{name}")
 
 
 def _list_unfinished(
@@ -252,12 +307,15 @@ def _name_outputs(stage: Stage, made: Any) -> dict[str, Artifact]:
     outputs = {name: artifact for name, artifact in outputs.items() if artifact is not None}
     for name, spec in wanted.items():
         if name not in outputs and not spec.optional:
-            raise StepFailed(f"{stage.stage}: run did not return '{name}'.")
+            raise StepFailed(
+                f"{stage.stage}: run did not return '{name}'. Return it, or annotate it as "
+                "optional."
+            )
     for name, artifact in outputs.items():
         if name not in wanted or not isinstance(artifact, wanted[name].artifact):
             raise StepFailed(
                 f"{stage.stage}: run returned {type(artifact).__name__} as '{name}', which its "
-                "annotation does not name."
+                "annotation does not name. Annotate what run returns."
             )
     return outputs
 
@@ -287,9 +345,12 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
-def _note_looks(store: Store, card: Mapping[str, Any]) -> None:
-    if "@" in card["step"]:  # a control is no look
-        return
-    for output in card["outputs"].values():
-        if output["test_set"]:
-            store.note_look(output["test_set"], card["key"])
+def _note_looks(
+    store: Store,
+    card: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, Artifact],
+) -> None:
+    for scores in outputs.values():
+        if isinstance(scores, Scores) and scores.test_set:
+            write_look(store.folder, scores.test_set, *describe_look(card, inputs, scores))

@@ -1,37 +1,78 @@
-"""The steps of a run on local worker processes, and the pieces of block-wise steps among them."""
+"""The steps of a run on local worker processes, and the pieces of block-wise steps among them.
+
+Every worker has a line of its own to the process that started it: when one is killed, whatever it
+was doing, the others are not held up, and it is known what it was doing. When the process that
+started them dies, the lines break, and the workers end by themselves.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import os
+import signal
 import threading
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import NoReturn
 
+from neurodecode.core.leftovers import remove_leftovers
 from neurodecode.core.planner import StepPlan
-from neurodecode.core.progress import Progress, reporting
+from neurodecode.core.progress import Progress, Waiting, reporting
 from neurodecode.core.runner import Id, News, Run
 from neurodecode.core.stage import Stage
+from neurodecode.core.store import Store
 from neurodecode.core.tasks import Outcome, Task, execute
 
 DIED = "its worker died (out of memory, or killed). Use fewer workers, or none."
-
-_queue: Any = None  # of a worker process: where it reports progress
-
-
-def _start_worker(queue: Any) -> None:
-    global _queue
-    _queue = queue
+STILLBORN = (
+    "no worker could be started for it; what one printed stands above. A script that uses workers "
+    'keeps its own calls under: if __name__ == "__main__":'
+)
 
 
-def _work(task: Task, job: str, block: str) -> Outcome:
-    def listen(progress: Progress) -> None:
-        _queue.put((task.label, progress))
+# --------------------------------------------------------------------------- in a worker process
 
-    with reporting(listen):
-        return execute(task, job, block)
+
+def _serve(line: Connection) -> None:
+    """Do what comes along the line until it breaks."""
+    # Ctrl-C and a closed terminal reach the whole group; who started this one sees to them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    caches: set[Path] = set()
+    threading.Thread(target=_watch_parent, args=(caches,), daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):
+        line.send(None)
+        while True:
+            task, job, block = line.recv()
+            caches.add(Path(task.cache))
+            with reporting(line.send):
+                outcome = execute(task, job, block)
+            line.send(outcome)
+    _leave(caches)
+
+
+def _watch_parent(caches: set[Path]) -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    _leave(caches)
+
+
+def _leave(caches: Iterable[Path]) -> NoReturn:
+    """End, whatever is under way, and leave nothing half written."""
+    for cache in list(caches):
+        remove_leftovers(Store(cache), ending=True)
+    os._exit(0)
+
+
+# ------------------------------------------------------------------------ in the starting process
 
 
 @dataclass
@@ -54,73 +95,111 @@ class _Job:
     block: str = ""
 
 
+@dataclass(eq=False)
+class _Worker:
+    """A worker process, the line to it, and what it is doing."""
+
+    process: BaseProcess
+    line: Connection
+    job: _Job | None = None
+    is_up: bool = False
+
+
 class _Pool:
-    """Worker processes, replaced when one of them dies."""
+    """Worker processes, started when there is work for them, replaced when they die."""
 
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
+    def __init__(self, run: Run, workers: int) -> None:
+        self.run, self.size = run, workers
         self.context = multiprocessing.get_context("spawn")
-        self.queue = self.context.Queue()
-        self.jobs: dict[Future[Outcome], _Job] = {}
-        self.start()
+        self.workers: list[_Worker] = []
+        self.waiting: deque[_Job] = deque()
 
-    def start(self) -> None:
-        """Make new processes."""
-        self.executor = ProcessPoolExecutor(
-            self.workers, self.context, _start_worker, (self.queue,)
-        )
-
-    def stop(self) -> None:
-        """End all processes, busy ones too."""
-        processes = list((getattr(self.executor, "_processes", None) or {}).values())
-        self.executor.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            if process.is_alive():
-                process.terminate()
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is under way."""
+        return bool(self.waiting) or any(w.job is not None for w in self.workers)
 
     def submit(self, job: _Job) -> None:
-        """Hand out a job."""
-        try:
-            future = self._send(job)
-        except BrokenProcessPool as error:  # a worker died a moment ago; collect sees to it
-            future = Future()
-            future.set_exception(error)
-        self.jobs[future] = job
+        """Have a job done when a worker is free."""
+        self.waiting.append(job)
+        self._hand_out()
 
     def collect(self) -> list[tuple[_Job, Outcome]]:
         """Wait for jobs to end, and return how they did."""
-        finished, _ = wait(self.jobs, return_when=FIRST_COMPLETED)
-        if any(isinstance(future.exception(), BrokenProcessPool) for future in finished):
-            return self._do_again()
-        return [(self.jobs.pop(future), future.result()) for future in finished]
-
-    def _send(self, job: _Job) -> Future[Outcome]:
-        return self.executor.submit(_work, job.started.task, job.what, job.block)
-
-    def _do_again(self) -> list[tuple[_Job, Outcome]]:
-        """Do what was under way when a worker died again, one by one, to tell who killed it."""
-        wait(self.jobs)  # a broken executor ends them all
-        jobs, self.jobs = self.jobs, {}
-        self.stop()
-        self.start()
-        ended = []
-        for future, job in jobs.items():
-            try:
-                if isinstance(future.exception(), BrokenProcessPool):
-                    future = self._send(job)
-                ended.append((job, future.result()))
-            except BrokenProcessPool:
-                ended.append((job, Outcome(error=DIED, kind="step")))
-                self.stop()
-                self.start()
+        busy = {w.line: w for w in self.workers if w.job is not None}
+        ended = [e for line in wait(list(busy)) if (e := self._hear(busy[line])) is not None]  # type: ignore[index]
+        self._hand_out()
         return ended
+
+    def stop(self) -> None:
+        """End all processes, busy ones too."""
+        for worker in self.workers:
+            worker.process.kill()
+        for worker in self.workers:
+            worker.process.join()
+            worker.line.close()
+        if any(worker.job is not None for worker in self.workers):
+            self.run.tidy()
+        self.workers = []
+
+    def _hand_out(self) -> None:
+        while self.waiting:
+            worker = next((w for w in self.workers if w.job is None), None)
+            if worker is None and len(self.workers) < self.size:
+                worker = self._start()
+            if worker is None:
+                return
+            job = self.waiting[0]
+            try:
+                worker.line.send((job.started.task, job.what, job.block))
+            except OSError:  # it was killed while it had nothing to do
+                self._bury(worker)
+                continue
+            self.waiting.popleft()
+            worker.job = job
+
+    def _start(self) -> _Worker:
+        ours, theirs = self.context.Pipe()
+        process = self.context.Process(target=_serve, args=(theirs,))
+        # A Ctrl-C while Python starts would print a traceback: the child begins with it held back.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        theirs.close()
+        worker = _Worker(process, ours)
+        self.workers.append(worker)
+        return worker
+
+    def _hear(self, worker: _Worker) -> tuple[_Job, Outcome] | None:
+        """Take one message; return the job if that is what ended."""
+        job = worker.job
+        assert job is not None
+        try:
+            message = worker.line.recv()
+        except (EOFError, OSError):
+            self._bury(worker)
+            return job, Outcome(error=DIED if worker.is_up else STILLBORN, kind="step")
+        worker.is_up = True
+        if isinstance(message, Outcome):
+            worker.job = None
+            return job, message
+        if isinstance(message, Progress | Waiting):
+            self.run.pass_on(job.started.task.label, message)
+        return None
+
+    def _bury(self, worker: _Worker) -> None:
+        self.workers.remove(worker)
+        worker.line.close()
+        worker.process.kill()
+        worker.process.join()
+        self.run.tidy()
 
 
 def run_on_workers(run: Run, workers: int) -> None:
     """Do all the steps of a run on spawned worker processes."""
-    pool = _Pool(workers)
-    listening = threading.Thread(target=_listen, args=(pool.queue, run), daemon=True)
-    listening.start()
+    pool = _Pool(run, workers)
     started: dict[Id, _Started] = {}
     try:
         while True:
@@ -130,7 +209,7 @@ def run_on_workers(run: Run, workers: int) -> None:
                 run.tell(News("started", plan.instance.label))
                 in_blocks = type(plan.instance.stage).blocks is not Stage.blocks
                 pool.submit(_Job(current, "list" if in_blocks else "all"))
-            if not pool.jobs:
+            if not pool.is_busy:
                 if not any(
                     k not in run.summary.cards and not run.is_settled(k)
                     for k in run.graph.instances
@@ -143,8 +222,6 @@ def run_on_workers(run: Run, workers: int) -> None:
                 _take_up(run, pool, started, job, outcome)
     finally:
         pool.stop()
-        pool.queue.put(None)
-        listening.join(timeout=1)
 
 
 def _take_up(
@@ -155,6 +232,7 @@ def _take_up(
     key = current.plan.instance.id
     if started.get(key) is not current:  # another piece of it failed
         return
+    run.tell_damage(current.plan.instance.label, outcome.damaged)
     if outcome.error:
         del started[key]
         run.finish(current.plan, outcome)
@@ -175,9 +253,3 @@ def _take_up(
     else:
         del started[key]
         run.finish(current.plan, outcome)
-
-
-def _listen(queue: Any, run: Run) -> None:
-    while (news := queue.get()) is not None:
-        label, progress = news
-        run.tell(News("progress", label, progress=progress))

@@ -1,117 +1,48 @@
-"""YAML as a tree that remembers its lines, and whose scalars wait for the type of their field.
+"""A pipeline's values as a tree that remembers their lines, and waits for the type of each field.
 
 Scalars stay text until a field says what they are (``01`` stays text for a subject, ``1e4`` is a
-number for an alpha). Only plain data are read: no tags, no anchors that merge, one document.
+number for an alpha).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from neurodecode.core.checks import list_names, name_nearest
-from neurodecode.core.errors import PipelineError
+from neurodecode.core.visible import show
 
-MAX_DEPTH = 40
-CORE_TAGS = ("str", "int", "float", "bool", "null", "map", "seq", "timestamp")
-_OPEN, _CLOSE = "\ue000", "\ue001"  # stand for the braces of ${name} while YAML is read
-_INT = re.compile(r"[-+]?[0-9]+$")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
+NULLS = ("", "~", "null", "Null", "NULL")
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+_INT = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+
+Place = int | str  # a line of the file, or the words that name another place
 
 
 @dataclass(eq=False)
 class Node:
-    """A value of the file and the line it stands on.
+    """A value of the file and where it stands.
 
     ``value`` is a str (scalar), a list of nodes, or a dict of str to node. ``plain`` is False for
     quoted scalars, which are always text.
     """
 
     value: Any
-    line: int = 0
+    line: Place = 0
     plain: bool = True
-    key_lines: dict[str, int] = field(default_factory=dict)
+    key_lines: dict[str, Place] = field(default_factory=dict)
 
     @property
     def is_null(self) -> bool:
         """Tell whether this is YAML's null."""
-        return isinstance(self.value, str) and self.plain and self.value in ("", "~", "null")
+        return isinstance(self.value, str) and self.plain and self.value in NULLS
 
 
-def parse_yaml(text: str, name: str) -> Node:
-    """Return the tree of a YAML text.
-
-    Raises
-    ------
-    PipelineError
-        Not YAML, a tag, a duplicate key, or nesting beyond reason; with file and line.
-    """
-    import ruamel.yaml
-    from ruamel.yaml.error import YAMLError
-
-    # YAML would take the braces of ${name} for a mapping where they stand inside {...} or [...].
-    text = re.sub(r"\$\{(\w+)\}", rf"${_OPEN}\1{_CLOSE}", text)
-    try:
-        composed = ruamel.yaml.YAML(typ="safe", pure=True).compose(text)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else "?"
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise PipelineError([f"{name}:{line}: not valid YAML: {problem}."]) from error
-    except (ValueError, RecursionError, AttributeError) as error:
-        raise PipelineError([f"{name}: not valid YAML: {error}."]) from error
-    if composed is None:
-        raise PipelineError([f"{name}: the file is empty. Give it 'steps:'."])
-    problems: list[str] = []
-    node = _convert(composed, name, problems, 0)
-    if problems:
-        raise PipelineError(list(dict.fromkeys(problems)))
-    return node
-
-
-def _convert(composed: Any, name: str, problems: list[str], depth: int) -> Node:
-    line = composed.start_mark.line + 1
-    if depth > MAX_DEPTH:
-        problems.append(f"{name}:{line}: nested deeper than {MAX_DEPTH} levels.")
-        return Node("", line)
-    if composed.anchor is not None:
-        problems.append(
-            f"{name}:{line}: anchors and aliases (&{composed.anchor}) are not read. Write it out, "
-            "or use params and ${name}."
-        )
-        return Node("", line)
-    kind = type(composed).__name__
-    tag = str(getattr(composed, "tag", "") or "")
-    if tag and tag.removeprefix("tag:yaml.org,2002:") not in CORE_TAGS:
-        problems.append(f"{name}:{line}: the tag {tag} is not read. A pipeline is plain data.")
-        return Node("", line)
-    if kind == "ScalarNode":
-        return Node(_read_text(composed), line, plain=composed.style is None)
-    if kind == "SequenceNode":
-        items = [_convert(item, name, problems, depth + 1) for item in composed.value]
-        return Node(items, line)
-    found: dict[str, Node] = {}
-    lines: dict[str, int] = {}
-    for key_node, value_node in composed.value:
-        key_line = key_node.start_mark.line + 1
-        if type(key_node).__name__ != "ScalarNode":
-            problems.append(f"{name}:{key_line}: a key must be a word.")
-            continue
-        key = _read_text(key_node)
-        if key in found:
-            problems.append(
-                f"{name}:{key_line}: '{key}' is given twice (first in line {lines[key]})."
-            )
-            continue
-        lines[key] = key_line
-        found[key] = _convert(value_node, name, problems, depth + 1)
-    return Node(found, line, key_lines=lines)
-
-
-def _read_text(composed: Any) -> str:
-    return str(composed.value).replace(_OPEN, "{").replace(_CLOSE, "}")
+def name_place(name: str, place: Place) -> str:
+    """Return a place for a message: "file:line", or the words that name it."""
+    return f"{name}:{place}" if isinstance(place, int) else place
 
 
 def to_plain(node: Node, typed: bool = False) -> Any:
@@ -132,6 +63,14 @@ def to_plain(node: Node, typed: bool = False) -> Any:
     return resolve_scalar(node.value) if typed and node.plain else node.value
 
 
+def describe(node: Node) -> str:
+    """Return what a message says was found: a scalar as it was written, or what kind it is."""
+    if isinstance(node.value, dict | list):
+        kind = "mapping" if isinstance(node.value, dict) else "list"
+        return f"a {kind}" if node.value else f"an empty {kind}"
+    return "nothing" if node.value == "" and node.plain else f"'{show(node.value)}'"
+
+
 def resolve_scalar(text: str) -> Any:
     """Return what YAML 1.2's core schema makes of a plain scalar.
 
@@ -144,17 +83,36 @@ def resolve_scalar(text: str) -> Any:
         return True
     if text in ("false", "False", "FALSE"):
         return False
-    if text in ("", "~", "null", "Null", "NULL"):
+    if text in NULLS:
         return None
-    if _INT.match(text) and len(text) < 19:
+    if _INT.fullmatch(text) and len(text) < 19:
         return int(text)
-    if _FLOAT.match(text):
+    if _FLOAT.fullmatch(text):
         return float(text)
     return text
 
 
+def measure(node: Node, lengths: Mapping[str, int] | None = None) -> int:
+    """Return the characters and values in a tree, as many as there would be once filled in.
+
+    Parameters
+    ----------
+    lengths : mapping of variable to int
+        The measure of what each stands for.
+    """
+    if isinstance(node.value, dict):
+        return 1 + sum(len(k) + measure(n, lengths) for k, n in node.value.items())
+    if isinstance(node.value, list):
+        return 1 + sum(measure(n, lengths) for n in node.value)
+    named = VARIABLE.findall(node.value) if lengths else ()
+    return 1 + len(node.value) + sum((lengths or {}).get(name, 0) for name in named)
+
+
 def substitute(node: Node, values: Mapping[str, Node]) -> Node:
-    """Return a tree with every ``${name}`` replaced; unknown names are left as they are."""
+    """Return a tree with every ``${name}`` replaced.
+
+    Unknown names are left as they are, and so are lists and mappings inside text.
+    """
     if isinstance(node.value, dict):
         return Node(
             {key: substitute(item, values) for key, item in node.value.items()},
@@ -162,22 +120,27 @@ def substitute(node: Node, values: Mapping[str, Node]) -> Node:
         )  # fmt: skip
     if isinstance(node.value, list):
         return Node([substitute(item, values) for item in node.value], node.line)
-    whole = re.fullmatch(r"\$\{(\w+)\}", node.value)
+    whole = VARIABLE.fullmatch(node.value)
     if whole and whole[1] in values:
         found = values[whole[1]]
-        return Node(found.value, node.line, found.plain, found.key_lines)
-    text = re.sub(
-        r"\$\{(\w+)\}",
-        lambda m: str(values[m[1]].value) if m[1] in values else m[0],
+        return Node(found.value, _place(node, [found]), found.plain, found.key_lines)
+    text = VARIABLE.sub(
+        lambda m: v.value if (v := values.get(m[1])) and isinstance(v.value, str) else m[0],
         node.value,
     )
-    return Node(text, node.line, node.plain)
+    named = [values[name] for name in VARIABLE.findall(node.value) if name in values]
+    return Node(text, _place(node, named), node.plain)
 
 
-def find_variables(node: Node) -> dict[str, int]:
+def _place(node: Node, filled: Sequence[Node]) -> Place:
+    """Return where a filled value stands: where it is used, unless it came from beside the file."""
+    return next((v.line for v in filled if isinstance(v.line, str)), node.line)
+
+
+def find_variables(node: Node) -> dict[str, Place]:
     """Return the names of all ``${name}`` in a tree, and the line of each."""
     if isinstance(node.value, dict):
-        found: dict[str, int] = {}
+        found: dict[str, Place] = {}
         for item in node.value.values():
             found |= find_variables(item)
         return found
@@ -186,54 +149,4 @@ def find_variables(node: Node) -> dict[str, int]:
         for item in node.value:
             found |= find_variables(item)
         return found
-    return dict.fromkeys(re.findall(r"\$\{(\w+)\}", node.value), node.line)
-
-
-def apply_override(root: Node, text: str) -> None:
-    """Change one value of a pipeline's tree.
-
-    Parameters
-    ----------
-    root : Node
-        Changed in place.
-    text : str
-        "step.setting=value", "param=value", "seed=3", "each.subject=[01, 02]". The value is YAML.
-
-    Raises
-    ------
-    PipelineError
-        There is no such step, parameter or key.
-    """
-    where, equals, value = text.partition("=")
-    path = where.strip().split(".")
-    if not equals or not all(path):
-        raise PipelineError([f"override '{text}': write it as step.setting=value or param=value."])
-    steps = root.value.get("steps", Node({}))
-    params = root.value.get("params", Node({}))
-    parsed = parse_yaml(value, f"override '{text}'") if value.strip() else Node("")
-    targets = _mapping(steps)
-    if path[0] in targets and len(path) > 1:
-        holder, keys = targets[path[0]], path[1:]
-    elif path[0] in _mapping(params) and len(path) == 1:
-        holder, keys = params, path
-    elif path[0] in ("seed", "title", "source", "description", "each", "params", "controls"):
-        holder, keys = root, path
-    else:
-        known = [*targets, *_mapping(params), "seed", "each", "controls"]
-        raise PipelineError(
-            [f"override '{text}': nothing is called '{path[0]}'.{name_nearest(path[0], known)} "
-             f"Known: {list_names(known)}."]
-        )  # fmt: skip
-    for key in keys[:-1]:
-        if key not in _mapping(holder):
-            raise PipelineError(
-                [f"override '{text}': no '{key}' there. Known: {list_names(_mapping(holder))}."]
-            )
-        holder = holder.value[key]
-    if not isinstance(holder.value, dict):
-        raise PipelineError([f"override '{text}': '{'.'.join(path[:-1])}' holds no keys."])
-    holder.value[keys[-1]] = parsed
-
-
-def _mapping(node: Node) -> dict[str, Node]:
-    return node.value if isinstance(node.value, dict) else {}
+    return dict.fromkeys(VARIABLE.findall(node.value), node.line)

@@ -5,5 +5,6 @@ digit69.py     fMRI of one subject seeing handwritten sixes and nines
 simulated.py   simulated subjects on fsaverage5 with known truth, who view any images
                (simulated_patch.py: where on the cortex; simulated_runs.py: the tables)
 arrays.py      bring your own: npy, npz, mat, h5, csv, tsv
-               (array_files.py and array_*.py: formats, shapes, ids, the dry-run check)
+               (array_files.py and array_*.py: formats, shapes, ids, the dry-run check;
+               array_process.py keeps what C libraries do to damaged files away from the run)
 """

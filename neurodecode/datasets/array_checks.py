@@ -71,13 +71,17 @@ def check_arrays(
     lengths = {"responses": len(flat), "stimulus ids": len(ids), "runs": len(runs)}
     if len(set(lengths.values())) > 1:
         got = ", ".join(f"{name} {n}" for name, n in lengths.items())
-        return [f"{ERROR}lengths differ: {got}."]
+        return [f"{ERROR}lengths differ: {got}. Check which arrays belong together."]
     findings = _check_columns(flat)
     if item_ids is None:
         return sorted(findings)
     items = np.asarray(item_ids).astype(str)
     if images is not None and len(images) != len(items):
-        return [f"{ERROR}lengths differ: stimuli {len(images)}, their ids {len(items)}.", *findings]
+        return [
+            f"{ERROR}lengths differ: stimuli {len(images)}, their ids {len(items)}. "
+            "Check which arrays belong together.",
+            *findings,
+        ]
     findings += _check_ids(ids, items)
     if images is not None:
         findings += _check_images(items, images)
@@ -92,11 +96,7 @@ def refuse_errors(findings: Sequence[str], *, keep_nan: bool, where: str) -> Non
     if keep_nan:
         errors = [error for error in errors if "NaN or infinite" not in error]
     if errors:
-        raise DataError(
-            f"{where}: {' '.join(errors)} Allowed: finite responses, and for every trial a "
-            "stimulus with an id of its own. Mend the files or the references"
-            f"{'.' if keep_nan else ' (keep_nan lets NaN pass, for a later step that masks it).'}"
-        )
+        raise DataError(f"{where}: {' '.join(errors)}")
 
 
 def format_findings(findings: Sequence[str]) -> str:
@@ -112,8 +112,9 @@ def _check_columns(flat: np.ndarray) -> list[str]:
         columns, rows = np.flatnonzero(~finite.all(0)), np.flatnonzero(~finite.all(1))
         findings.append(
             f"{ERROR}{int((~finite).sum())} response values are NaN or infinite, in {len(columns)} "
-            f"of {flat.shape[1]} columns ({_list(columns)}) and {len(rows)} of {len(flat)} samples "
-            f"({_list(rows)})."
+            f"of {flat.shape[1]} columns (counted from 0: {_list(columns)}) and {len(rows)} of "
+            f"{len(flat)} samples ({_list(rows)}). Drop those columns or samples from the file, "
+            "or set keep_nan: true where a stage of your own masks them."
         )
     with np.errstate(invalid="ignore"):
         constant = np.flatnonzero((flat == flat[:1]).all(0)) if len(flat) > 1 else np.zeros(0, int)
@@ -142,15 +143,16 @@ def _check_ids(ids: np.ndarray, items: np.ndarray) -> list[str]:
     if (counts > 1).any():
         findings.append(
             f"{ERROR}{int((counts > 1).sum())} stimulus ids are given to several stimuli "
-            f"({list_names(list(names[counts > 1]), 5)})."
+            f"({list_names(list(names[counts > 1]), 5)}). Give each stimulus an id of its own."
         )
     missing = np.flatnonzero(~np.isin(ids, items) | (ids == ""))
     if len(missing):
         shown = [f"{row} '{ids[row]}'" for row in missing[:12]]
         more = f" and {len(missing) - 12} more" if len(missing) > 12 else ""
         findings.append(
-            f"{ERROR}{len(missing)} trials show a stimulus that is not there: "
-            f"{', '.join(shown)}{more}.{_explain_counting(ids, items)}"
+            f"{ERROR}{len(missing)} trials show a stimulus that is not there, by row and id: "
+            f"{', '.join(shown)}{more}. Correct the trials' ids, or add the missing "
+            f"stimuli.{_explain_counting(ids, items)}"
         )
     unused = names[~np.isin(names, ids)]
     if len(unused):
@@ -173,7 +175,10 @@ def _explain_counting(ids: np.ndarray, items: np.ndarray) -> str:
         return ""
     for step, counted in ((-1, "from 1, the stimuli from 0"), (1, "from 0, the stimuli from 1")):
         if {i + step for i in asked} <= there:
-            return f" All would fit shifted by one: the trials seem to be counted {counted}."
+            return (
+                f" All would fit shifted by one: the trials seem to be counted {counted}. Set "
+                f"count_from: {int(step < 0)}, if the ids are row numbers."
+            )
     return ""
 
 

@@ -1,14 +1,22 @@
 """Read one named array out of a foreign file: .npy, .npz, .mat, .h5, .hdf5, .csv, .tsv.
 
 A reference is "key" (in the dataset's own file), "file::key", or "file::" for a file that holds a
-single array. MATLAB 5 and 7.3 files give the same arrays. Nothing is unpickled.
+single array. MATLAB 5 and 7.3 files give the same arrays. Nothing is unpickled, and what a library
+raises over damaged bytes becomes a message.
 """
 
 from __future__ import annotations
 
 import csv
+import os
+import struct
+import tokenize
+import warnings
 import zipfile
-from collections.abc import Callable, Sequence
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -17,10 +25,20 @@ import numpy as np
 from neurodecode.core.checks import check_known, list_names
 from neurodecode.core.errors import DataError
 from neurodecode.core.raw import list_data_roots
+from neurodecode.datasets.array_process import ArrayProcess
 
 FORMATS = (".npy", ".npz", ".mat", ".h5", ".hdf5", ".csv", ".tsv")
+TAB = "\t"
 References = str | tuple[str, ...]
+MOST_SHOWN = 200  # letters of a name in a message
 MISSING = ("n/a", "nan", "NaN", "NA")
+# What numpy, zipfile and h5py raise over damaged bytes.
+DAMAGE = (
+    OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError,
+    MemoryError, OverflowError, SyntaxError, struct.error, zlib.error, zipfile.BadZipFile,
+    tokenize.TokenError,
+)  # fmt: skip
+MOST_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")  # of one array: the memory
 
 
 class ArrayFiles:
@@ -38,6 +56,7 @@ class ArrayFiles:
         self.where = where
         self.main = find_file(path, None, where)
         self._tables: dict[Path, dict[str, list[str]]] = {}
+        self._apart = ArrayProcess(where)
 
     def locate(self, reference: str) -> tuple[Path, str]:
         """Return the file and the key that a reference names."""
@@ -57,21 +76,22 @@ class ArrayFiles:
         path, key = self.locate(reference)
         if self.is_table(reference):
             columns = self._read_columns(path, key)
-            texts = np.array(list(columns.values())).T
+            widest = max((len(c) for cells in columns.values() for c in cells), default=0)
+            n_cells = sum(map(len, columns.values()))
+            check_room(4 * widest * n_cells, f"{self.where}: '{key}' in {path}")
+            texts = np.array(list(columns.values()), dtype=str).T
             return texts[:, 0] if len(columns) == 1 and not _is_pattern(key) else texts
         if path.suffix.lower() == ".npy":
-            array = _read_npy(path, key, self.where)
+            from neurodecode.datasets.array_numpy import read_npy
+
+            array = read_npy(path, key, self.where)
         elif path.suffix.lower() == ".npz":
-            array = _read_npz(path, key, self.where)
-        elif path.suffix.lower() == ".mat":
-            from neurodecode.datasets.array_matlab import read_matlab
+            from neurodecode.datasets.array_numpy import read_npz
 
-            array = read_matlab(path, key, self.where)
+            array = read_npz(path, key, self.where)
         else:
-            from neurodecode.datasets.array_hdf5 import read_hdf5
-
-            array = read_hdf5(path, key, self.where)
-        return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+            array = self._apart.read(path, key)
+        return _decode(array, f"{self.where}: '{key or path.name}' in {path}")
 
     def read_numbers(self, reference: str) -> np.ndarray:
         """Return an array of numbers; of text tables as float64, "n/a" being NaN."""
@@ -136,8 +156,8 @@ class ArrayFiles:
             row = next(i for i, c in enumerate(cells) if c not in MISSING and not _is_number(c))
             raise DataError(
                 f"{self.where}: {path}, column '{name}', line {row + 2} holds '{cells[row]}'. "
-                f"Allowed: numbers ({', '.join(MISSING[:2])} for missing ones). Mend the cell, or "
-                "name another column."
+                f"Allowed: numbers ({', '.join(MISSING[:2])} for missing ones). Correct the cell, "
+                "or name another column."
             ) from None
 
 
@@ -157,11 +177,18 @@ def find_file(name: str, beside: Path | None, where: str) -> Path:
         It is nowhere, or of a format that is not read.
     """
     folders = [*([] if beside is None else [beside]), Path.cwd(), *list_data_roots()]
-    found = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    # os.path: a name too long or without permission is none, too
+    found = next((folder / name for folder in folders if os.path.isfile(folder / name)), None)
     if found is None:
+        if any(os.path.isdir(folder / name) for folder in folders):
+            raise DataError(
+                f"{where}: '{name}' is a folder. Allowed: a file, {', '.join(FORMATS)}. Name one "
+                "in it."
+            )
         places = ", ".join(str(folder) for folder in folders)
+        shown = name if len(name) < MOST_SHOWN else f"{name[:MOST_SHOWN]}…"
         raise DataError(
-            f"{where}: file '{name}' is in none of the folders looked into ({places}). Give its "
+            f"{where}: file '{shown}' is in none of the folders looked into ({places}). Give its "
             "full path, or name its parent folder in NEURODECODE_DATA."
         )
     if found.suffix.lower() not in FORMATS:
@@ -182,57 +209,45 @@ def check_key(key: str, keys: Sequence[str], path: Path, where: str) -> None:
     check_known(key, keys, what="array", where=f"{where}: {path}")
 
 
-def _read_npy(path: Path, key: str, where: str) -> np.ndarray:
-    if key:
-        raise DataError(
-            f"{where}: '{key}' is wanted from {path}, but an .npy file holds one array without a "
-            f"name. Write '{path.name}::'."
-        )
-    return _load_numpy(path, "", where)
+@contextmanager
+def reading_library(path: Path, key: str, where: str) -> Iterator[None]:
+    """Turn what a library raises over damaged bytes into DataError; its warnings are no news.
 
-
-def _read_npz(path: Path, key: str, where: str) -> np.ndarray:
-    if not zipfile.is_zipfile(path):
-        raise DataError(
-            f"{where}: {path} is no .npz archive: it is truncated, or a pickle under that name. "
-            "Pickles are never read. Save the arrays again with numpy.savez."
-        )
-    with zipfile.ZipFile(path) as archive:
-        keys = [name.removesuffix(".npy") for name in archive.namelist()]
-    check_key(key, keys, path, where)
-    return _load_numpy(path, key, where)
-
-
-def _load_numpy(path: Path, key: str, where: str) -> np.ndarray:
+    Only calls of the library belong inside: what we raise ourselves is no damage.
+    """
     try:
-        with path.open("rb") as stream:  # numpy leaves a file open that it fails to read
-            loaded = np.load(stream, allow_pickle=False)
-            array = loaded[key] if key else loaded
-        if not isinstance(array, np.ndarray):
-            raise ValueError("no array")
-        return array
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        if "pickle" in str(error).lower() or "object" in str(error).lower():
-            raise DataError(
-                f"{where}: '{key or path.name}' in {path} is a pickle of Python objects. Allowed: "
-                "arrays of numbers or text; pickles are never read, since they can run any code. "
-                "Save it with a dtype such as float32 or str."
-            ) from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except DAMAGE as error:
+        text = f"{type(error).__name__}: {error}"
         raise DataError(
-            f"{where}: '{key or path.name}' in {path} cannot be read ({error}). The file is "
+            f"{where}: '{key or path.name}' in {path} cannot be read ({text}). The file is "
             "truncated or damaged: copy or save it again."
         ) from error
 
 
+def check_room(n_bytes: int, what: str) -> None:
+    """Raise DataError if an array is larger than the memory of this machine."""
+    if n_bytes > MOST_BYTES:
+        raise DataError(
+            f"{what} takes {n_bytes / 1e9:.0f} GB in memory. Allowed: the {MOST_BYTES / 1e9:.0f} "
+            "GB of this machine. Save a part of it, or as a smaller type."
+        )
+
+
 def _read_table(path: Path, where: str) -> dict[str, list[str]]:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    delimiter = TAB if path.suffix.lower() == ".tsv" else ","
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             lines = list(csv.reader(stream, delimiter=delimiter))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{where}: {path} is no text table ({error}). Save it as UTF-8.") from error
+        raise DataError(
+            f"{where}: {path} is no text table ({error}). Allowed: UTF-8, separated by "
+            f"{'tabs' if delimiter == TAB else 'commas'}. Save it so."
+        ) from error
     header = [name.strip() for name in lines[0]] if lines else []
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = [name for name, n in Counter(header).items() if n > 1]
     if not header or twice:
         found = f"columns of the same name ({list_names(twice)})" if twice else "no header"
         raise DataError(
@@ -242,19 +257,35 @@ def _read_table(path: Path, where: str) -> dict[str, list[str]]:
         if len(line) != len(header):
             raise DataError(
                 f"{where}: {path}, line {number} has {len(line)} cells, the header {len(header)}. "
-                "The file is cut off or has a stray separator: mend that line."
+                "The file is cut off or has a stray separator. Correct that line."
             )
     cells = zip(*lines[1:], strict=True) if len(lines) > 1 else ((),) * len(header)
     return {name: [c.strip() for c in column] for name, column in zip(header, cells, strict=True)}
+
+
+def _decode(array: np.ndarray, what: str) -> np.ndarray:
+    """Return bytes as text."""
+    if array.dtype.kind != "S":
+        return array
+    try:
+        return np.char.decode(array, "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{what} holds text that is not UTF-8 ({error}). Allowed: UTF-8. Save it so, or as str."
+        ) from error
 
 
 def _label(values: np.ndarray, what: str) -> np.ndarray:
     if values.dtype.kind == "U":
         return np.array(values.tolist(), dtype=str)  # no wider than its longest, in every format
     if values.dtype.kind == "f" and not (np.isfinite(values) & (values == np.rint(values))).all():
-        raise DataError(f"{what} hold fractions or NaN. Allowed: text or whole numbers.")
+        raise DataError(
+            f"{what} hold fractions or NaN. Allowed: text or whole numbers. Name another array."
+        )
     if values.dtype.kind not in "fiu":
-        raise DataError(f"{what} hold {_describe(values)}. Allowed: text or whole numbers.")
+        raise DataError(
+            f"{what} hold {_describe(values)}. Allowed: text or whole numbers. Name another array."
+        )
     return np.array([str(int(value)) for value in values], dtype=str)
 
 

@@ -12,11 +12,17 @@ from typing import Any
 import numpy as np
 
 from neurodecode.core.errors import DataError
-from neurodecode.datasets.array_files import check_key
-from neurodecode.datasets.array_hdf5 import find_dataset, open_hdf5, read_dataset
+from neurodecode.datasets.array_files import check_key, reading_library
+from neurodecode.datasets.array_hdf5 import (
+    check_storage,
+    find_dataset,
+    open_hdf5,
+    read_dataset,
+)
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 USER_BLOCK = 512  # MATLAB's own header comes before the HDF5 part
+MOST_EMPTY = 1 << 31  # rows or columns of an empty matrix
 
 
 def read_matlab(path: Path, key: str, where: str) -> np.ndarray:
@@ -34,6 +40,11 @@ def _read_5(path: Path, key: str, where: str) -> np.ndarray:
     try:
         names = [name for name, _, _ in whosmat(path)]
         check_key(key.partition("/")[0], names, path, where)
+        if names.count(key.partition("/")[0]) > 1:
+            raise DataError(
+                f"{where}: {path} holds {names.count(key.partition('/')[0])} variables called "
+                f"'{key.partition('/')[0]}'. Allowed: one of a name. Save them again."
+            )
         # mat_dtype: the type it has in MATLAB, not the smaller one it is packed in.
         value = loadmat(path, variable_names=[key.partition("/")[0]], mat_dtype=True)
         value = value[key.partition("/")[0]]
@@ -42,7 +53,7 @@ def _read_5(path: Path, key: str, where: str) -> np.ndarray:
     except Exception as error:  # scipy raises whatever the damaged bytes lead it to
         raise DataError(
             f"{where}: {path} cannot be read as a MATLAB file ({type(error).__name__}: {error}). "
-            "It is truncated or damaged: copy or save it again."
+            "It is truncated or damaged. Copy or save it again."
         ) from error
     for field in key.split("/")[1:]:
         fields = (value.dtype.names or ()) if isinstance(value, np.ndarray) else ()
@@ -66,24 +77,36 @@ def _read_73(path: Path, key: str, where: str) -> np.ndarray:
         return _convert(find_dataset(file, key, path, where), file, path, key, where)
 
 
-def _convert(dataset: Any, file: Any, path: Path, key: str, where: str) -> np.ndarray:
+def _convert(
+    dataset: Any, file: Any, path: Path, key: str, where: str, in_cell: bool = False
+) -> np.ndarray:
     import h5py
 
-    kind = dataset.attrs.get("MATLAB_class", b"")
-    kind = kind.decode() if isinstance(kind, bytes) else str(kind)
-    if dataset.attrs.get("MATLAB_empty", 0):
-        return np.zeros(tuple(int(n) for n in dataset[()]))
-    if h5py.check_ref_dtype(dataset.dtype) is not None:
-        cells = [file[reference] for reference in np.asarray(dataset[()]).T.reshape(-1)]
-        return _join_cells(
-            [_convert(cell, file, path, key, where) for cell in cells], path, key, where
-        )
     if isinstance(dataset, h5py.Group):
         raise _refuse(path, key, where, "a struct or a sparse matrix")
+    with reading_library(path, key, where):
+        kind = dataset.attrs.get("MATLAB_class", b"")
+        kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+        is_empty = bool(dataset.attrs.get("MATLAB_empty", 0))
+        is_cell = h5py.check_ref_dtype(dataset.dtype) is not None
+    if is_empty:
+        shape = tuple(int(n) for n in read_dataset(dataset, path, where).reshape(-1))
+        if not shape or min(shape) != 0 or max(shape) > MOST_EMPTY:
+            raise _refuse(path, key, where, f"said to be empty and of shape {shape}")
+        return np.zeros(shape)
+    if is_cell and in_cell:
+        raise _refuse(path, key, where, "a cell array within a cell array")
+    if is_cell:
+        check_storage(dataset, path, where)
+        with reading_library(path, key, where):
+            cells = [file[reference] for reference in np.asarray(dataset[()]).T.reshape(-1)]
+        arrays = [_convert(cell, file, path, key, where, in_cell=True) for cell in cells]
+        return _join_cells(arrays, path, key, where)
     values = read_dataset(dataset, path, where).T
     if kind == "char":
-        rows = np.atleast_2d(values)
-        return np.array(["".join(map(chr, row)).rstrip() for row in rows], dtype=str)
+        with reading_library(path, key, where):
+            rows = np.atleast_2d(values).astype(np.uint16, casting="safe")
+            return np.array(["".join(map(chr, row)).rstrip() for row in rows], dtype=str)
     # MATLAB's axes reversed are columns first: give rows first, as the version 5 reader does.
     return values.astype(bool) if kind == "logical" else values
 

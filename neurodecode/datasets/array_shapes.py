@@ -121,7 +121,7 @@ def make_images(
         if stored.ndim != 2 or stored.shape[1] != int(np.prod(image_shape)):
             raise DataError(
                 f"{where}: stimuli have shape {stored.shape}, which image_shape {image_shape} "
-                f"cannot be. Allowed: (n_items, {int(np.prod(image_shape))}). Mend image_shape."
+                f"cannot be. Allowed: (n_items, {int(np.prod(image_shape))}). Correct image_shape."
             )
         images = stored.reshape(len(stored), *image_shape)
     if transpose is not None:
@@ -165,7 +165,7 @@ def _make_bytes(images: np.ndarray, value_range: tuple[float, float], where: str
     elif not inside:
         raise DataError(
             f"{where}: images range from {low:g} to {high:g}, outside value_range {value_range}. "
-            "Mend value_range."
+            "Correct value_range."
         )
     else:
         images = np.rint((images.astype(np.float64) - black) * (255 / (white - black)))

@@ -171,23 +171,23 @@ class Arrays(Stage):
     def _check_settings(self) -> Self:
         if self.mask is not None and self.mask_order is None:
             raise ValueError(
-                "mask needs mask_order: 'C' if columns were taken out as numpy does "
-                "(volume[mask]), 'F' if as MATLAB does (volume(mask))."
+                "mask needs mask_order. Set it to C if columns were taken out as numpy does "
+                "(volume[mask]), to F if as MATLAB does (volume(mask))."
             )
         if (self.item_ids or self.count_from is not None) and not (
             self.stimuli and self.stimulus_ids
         ):
-            raise ValueError("item_ids and count_from need both stimuli and stimulus_ids.")
+            raise ValueError("item_ids, count_from need both stimuli and stimulus_ids. Give them.")
         if self.item_ids and self.count_from is not None:
-            raise ValueError("item_ids and count_from exclude each other: state one.")
+            raise ValueError("item_ids and count_from exclude each other. Set one of them.")
         n_parts = len(list_references(self.responses))
         if self.parts and len(self.parts) != n_parts:
-            raise ValueError(f"parts names {len(self.parts)} parts, responses have {n_parts}.")
+            raise ValueError(f"parts names {len(self.parts)} parts, not {n_parts}. Name each.")
         own = sorted(set(self.columns) & {*OWN_COLUMNS, *(["published_part"] * bool(self.parts))})
         if own:
-            raise ValueError(f"columns: {own} have settings of their own.")
+            raise ValueError(f"columns: {own} have settings of their own. Use these instead.")
         if self.value_range[0] >= self.value_range[1]:
-            raise ValueError("value_range is (black, white), the smaller first.")
+            raise ValueError("value_range is (black, white), the smaller first. Reorder it.")
         try:
             known: dict[str, Any] = {"name": "", "id": ""}
             if self.item_ids is None and self.count_from is None:

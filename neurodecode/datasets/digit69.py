@@ -122,15 +122,11 @@ def make_digit69(variables: Mapping[str, np.ndarray]) -> Digit69Outputs:
 
 
 def _read_variables(path: Path) -> Mapping[str, np.ndarray]:
-    from scipy.io import loadmat
+    from neurodecode.datasets.array_process import ArrayProcess
 
-    try:
-        return loadmat(path)
-    except Exception as error:  # scipy raises whatever the damaged bytes lead it to
-        raise DataError(
-            f"datasets.digit69: {path} cannot be read as a MATLAB 5 file ({error}). "
-            "It may be truncated: get it again."
-        ) from error
+    reader = ArrayProcess("datasets.digit69")
+    kinds = ("fmri", "stim", "label")
+    return {f"{k}{n}": reader.read(path, f"{k}{n}") for n in _NAMES.values() for k in kinds}
 
 
 def _get(variables: Mapping[str, np.ndarray], name: str, shape: tuple[int, int]) -> np.ndarray:

@@ -10,6 +10,6 @@ encoding.py          r or R² of predicted responses, per voxel
 noise_ceiling.py     the best score that noise allows, from repeats
 shuffle.py           control: responses given to the wrong samples
 replace.py           control: other features in place of the decoded ones
-controls.py          a result beside its controls, with a verdict
+audit.py             a result beside its controls, with a verdict in words
 compare.py           paired difference of two results
 """

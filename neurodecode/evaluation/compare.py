@@ -54,7 +54,10 @@ class Compare(Stage):
         rows = match_items(first, second, self.stage)
         shared = [n for n in first.summary["name"].tolist() if n in set(second.summary["name"])]
         if not shared:
-            raise DataError(f"{self.stage}: the two scores make no claim in common.")
+            raise DataError(
+                f"{self.stage}: the two scores have no row of their summaries in common. Give two "
+                "scores made by the same stage with the same settings."
+            )
         table: dict[str, list[object]] = {}
         columns = {}
         for name in shared:
@@ -85,6 +88,7 @@ class Compare(Stage):
             items=Table({**kept, **columns}),
             metric=f"difference in {first.metric}",
             scale=first.scale,
+            of=first.of,
             summary=Table(table),
             notices=tuple(dict.fromkeys((*first.notices, *second.notices))),
             test_set=first.test_set,
@@ -111,6 +115,7 @@ class Compare(Stage):
             items=first.items,
             metric=f"difference in {first.metric}",
             scale=first.scale,
+            of=first.of,
             summary=Table({key: [value] for key, value in row.items()}),
             space=first.space,
             notices=tuple(dict.fromkeys((*first.notices, *second.notices, told))),

@@ -90,6 +90,7 @@ class DigitConfidence(Stage):
             scale="similarity",
             n_bootstrap=self.n_bootstrap,
             seed=self.seed,
+            of="image",
             notices=[
                 *pairs.notices[1:],
                 f"The reader names the digit of {right:.0%} of the real images, among ten.",

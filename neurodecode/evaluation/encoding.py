@@ -192,7 +192,7 @@ class Encoding(Stage):
             raise DataError(
                 f"{self.stage}: a held-out {self.within} holds {least} rows. Allowed: 3 or more "
                 f"for a score within each {self.within}. Use fewer folds, within: run or fold, or "
-                "ask for within: pooled, which is biased."
+                "set within: pooled, which is biased."
             )
         return parts
 
@@ -217,7 +217,7 @@ class Encoding(Stage):
         if ceiling.scale != self.metric or ceiling.over != "voxels":
             raise DataError(
                 f"{self.stage}: the ceiling is {ceiling.scale} over {ceiling.over}, the score "
-                f"{self.metric} over voxels. r and r² never mix: make the ceiling in {self.metric}."
+                f"{self.metric} over voxels. r and r² never mix. Make the ceiling in {self.metric}."
             )
         if len(ceiling.values) != len(values):
             raise DataError(

@@ -11,7 +11,6 @@ look at n-way, and at ``within`` a category.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -20,9 +19,13 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from neurodecode.core.artifacts import Features, Predictions, Reconstructions, Scores, Stimuli
 from neurodecode.core.checks import check_finite, find_rows
 from neurodecode.core.errors import DataError, UserError
-from neurodecode.core.progress import track
 from neurodecode.core.stage import Stage
-from neurodecode.core.tables import Table
+from neurodecode.evaluation.comparisons import (
+    Candidates,
+    Comparison,
+    average_samples,
+    list_comparisons,
+)
 from neurodecode.evaluation.image_pairs import read_pairs
 from neurodecode.evaluation.summary import (
     Claim,
@@ -34,38 +37,21 @@ from neurodecode.evaluation.summary import (
     read_folds,
 )
 from neurodecode.numerics.identification import (
-    Ranks,
     Similarity,
     Ties,
     compute_similarity,
-    rank_targets,
     score_n_way,
     score_pairwise,
     score_top_k,
 )
-from neurodecode.numerics.statistics import count_orders, list_exchangeable, shuffle_units
+from neurodecode.numerics.statistics import (
+    count_orders,
+    list_exchangeable,
+    number_groups,
+    shuffle_units,
+)
 
-
-@dataclass(frozen=True)
-class Candidates:
-    """Decoded rows and the candidates they are compared with.
-
-    Parameters
-    ----------
-    decoded : array, shape (n_rows, n_samples, n_features)
-    true : array, shape (n_candidates, n_features)
-        Each stimulus once.
-    target : array of int, shape (n_rows,)
-    items : Table, n_rows
-    groups : array of int, shape (n_rows,)
-        Rows whose stimuli share source or content.
-    """
-
-    decoded: np.ndarray
-    true: np.ndarray
-    target: np.ndarray
-    items: Table
-    groups: np.ndarray
+FEWEST_ORDERS = 20  # fewer cannot give p of 0.05
 
 
 class Identification(Stage):
@@ -97,7 +83,8 @@ class Identification(Stage):
     size_px : int or None
         Images: height and width of the comparison. None keeps their own, which must agree.
     n_permutations : int
-        Random exchanges of the truth for the p-value of the first claim, with the models fixed.
+        Random exchanges of the truth for the p-value of the first claim, with the models fixed;
+        for its claim ``within``, exchanges among items of the same value.
     resample : {"stimulus", "category", "run", "session", "subject"}
         Unit of independence of the bootstrap.
     n_bootstrap : int
@@ -142,8 +129,8 @@ class Identification(Stage):
             given = self._read_images(reconstructions, stimuli, notices)
         else:
             raise UserError(
-                f"{self.stage}: give either predictions and features, or reconstructions and "
-                "stimuli."
+                f"{self.stage}: the inputs make no pair. Give either predictions and features, or "
+                "reconstructions and stimuli."
             )
         claims = list(self._score(given, notices))
         return make_scores(
@@ -155,6 +142,7 @@ class Identification(Stage):
             n_bootstrap=self.n_bootstrap,
             seed=self.seed,
             notices=notices,
+            of="features" if predictions is not None else "image",
         )
 
     def _read_features(self, predictions: Predictions, features: Features) -> Candidates:
@@ -199,14 +187,14 @@ class Identification(Stage):
         n_rows, n_true = len(given.target), len(given.true)
         if n_true < 2 or len(np.unique(given.groups)) < 2:
             raise DataError(
-                f"{self.stage}: {n_rows} rows of one stimulus leave nothing to tell apart. Two "
-                "stimuli or more are needed."
+                f"{self.stage}: {n_rows} rows of one stimulus leave nothing to tell apart. "
+                "Allowed: two stimuli or more."
             )
         similarity = [
             compute_similarity(given.decoded[:, s], given.true, self.similarity)
             for s in range(given.decoded.shape[1])
         ]
-        comparisons = _list_comparisons(given, similarity, self.candidates, self.direction)
+        comparisons = list_comparisons(given, similarity, self.candidates, self.direction)
         if not comparisons[0].allowed.any():
             raise DataError(
                 f"{self.stage}: no fold tests more than one stimulus, so that there is nothing to "
@@ -220,11 +208,14 @@ class Identification(Stage):
         self, comparison: Comparison, given: Candidates, notices: list[str]
     ) -> Iterator[Claim]:
         ranks, end = comparison.rank(), comparison.suffix
-        pairwise = _average([score_pairwise(r, self.ties) for r in ranks])
-        null = self._permute(comparison, given) if not end or self.direction == "backward" else None
+        pairwise = average_samples([score_pairwise(r, self.ties) for r in ranks])
+        is_first = not end or self.direction == "backward"
+        folds = read_folds(given.items)
+        strata = folds if self.candidates == "fold" else np.zeros(len(folds), np.int64)
+        null = self._permute(comparison, given, strata) if is_first else None
         yield Claim(f"pairwise{end}", pairwise, 0.5, null)
         for n in self.n_way:
-            accuracy = _average([score_n_way(r, n, self.ties) for r in ranks])
+            accuracy = average_samples([score_n_way(r, n, self.ties) for r in ranks])
             if np.isnan(accuracy).any():
                 most = int(ranks[0].n_distractors.min()) + 1
                 notices.append(f"{n}-way{end} was left out: some rows have {most} candidates.")
@@ -233,26 +224,31 @@ class Identification(Stage):
         for k in self.top_k:
             n_candidates = ranks[0].n_distractors + 1
             chance = float((np.minimum(k, n_candidates) / n_candidates).mean())
-            accuracy = _average([score_top_k(r, k, self.ties) for r in ranks])
+            accuracy = average_samples([score_top_k(r, k, self.ties) for r in ranks])
             yield Claim(f"top-{k}{end}", accuracy, chance)
         if self.within is not None:
             values = given.items[self.within].astype(str)
-            same = comparison.restrict(values).rank()
-            accuracy = _average([score_pairwise(r, self.ties) for r in same])
-            yield Claim(f"pairwise{end} within {self.within}", accuracy, 0.5)
+            same = comparison.restrict(values)
+            accuracy = average_samples([score_pairwise(r, self.ties) for r in same.rank()])
+            cells = number_groups(strata) * len(values) + number_groups(values)
+            null = self._permute(same, given, cells, fewest=FEWEST_ORDERS) if is_first else None
+            if is_first and null is None and self.n_permutations:
+                notices.append(f"Too few items share a {self.within} for a p-value within it.")
+            name = f"pairwise{end} within {self.within}"
+            yield Claim(name, accuracy, 0.5, null, self.within)
             for value in np.unique(values):
                 part = np.where(values == value, accuracy, np.nan)
-                yield Claim(f"pairwise{end} within {self.within} {value}", part, 0.5)
+                yield Claim(f"{name} {value}", part, 0.5, None, self.within, value)
 
-    def _permute(self, comparison: Comparison, given: Candidates) -> np.ndarray | None:
-        """Return the mean pairwise accuracy under exchanges of the truth between rows."""
-        folds = read_folds(given.items)
-        strata = folds if self.candidates == "fold" else np.zeros(len(folds), np.int64)
+    def _permute(
+        self, comparison: Comparison, given: Candidates, strata: np.ndarray, fewest: int = 2
+    ) -> np.ndarray | None:
+        """Return the mean pairwise accuracy under exchanges of the truth within strata."""
         places = list_exchangeable(given.groups, strata)
-        if not self.n_permutations or count_orders(places) < 2:
+        if not self.n_permutations or count_orders(places) < fewest:
             return None
         rng = np.random.default_rng(self.seed)
-        rows = np.arange(len(folds))
+        rows = np.arange(len(strata))
         # Rows with one target in one fold have the same distractors: one column serves them all.
         if comparison.suffix:
             shown, case = rows, rows
@@ -288,92 +284,3 @@ class Identification(Stage):
             notices.append(
                 f"{int(flat.sum())} decoded rows are constant; they tie with every candidate."
             )
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Similarities of each row with what it is compared with, in one direction.
-
-    Parameters
-    ----------
-    similarity : list over samples of arrays, shape (n_rows, n_columns)
-        Columns are candidate stimuli (forward) or decoded rows (backward).
-    target : array of int, shape (n_rows,)
-    allowed : array of bool, shape (n_rows, n_columns)
-        Distractors of each row.
-    column_row : array of int, shape (n_columns,)
-        A row that shows the column's stimulus.
-    suffix : str
-        Added to the names of the claims.
-    """
-
-    similarity: list[np.ndarray]
-    target: np.ndarray
-    allowed: np.ndarray
-    column_row: np.ndarray
-    suffix: str
-
-    def rank(self) -> list[Ranks]:
-        """Return the ranks of the targets, for each sample."""
-        return [rank_targets(s, self.target, self.allowed) for s in self.similarity]
-
-    def restrict(self, values: np.ndarray) -> Comparison:
-        """Return the comparison among columns whose rows have the same value."""
-        same = values[:, None] == values[self.column_row][None]
-        return Comparison(
-            self.similarity, self.target, self.allowed & same, self.column_row, self.suffix
-        )
-
-    def score_targets_of(self, shown: np.ndarray, ties: Ties) -> np.ndarray:
-        """Return pairwise accuracy of row i if it showed the stimulus of row shown[j].
-
-        Row i then keeps its similarities, and takes over the target and the distractors.
-
-        Returns
-        -------
-        table : array, shape (n_rows, n_shown)
-        """
-        n = len(self.target)
-        table = np.zeros((n, len(shown)))
-        for column, row in enumerate(track(shown, "identification: null")):
-            target = np.full(n, self.target[row])
-            allowed = np.broadcast_to(self.allowed[row], self.allowed.shape)
-            table[:, column] = _average(
-                [score_pairwise(rank_targets(s, target, allowed), ties) for s in self.similarity]
-            )
-        return table
-
-
-def _list_comparisons(
-    given: Candidates, similarity: list[np.ndarray], candidates: str, direction: str
-) -> list[Comparison]:
-    folds, groups = read_folds(given.items), given.groups
-    rows = np.arange(len(groups))
-    first_row = np.unique(given.target, return_index=True)[1]
-    fold_numbers, fold = np.unique(folds, return_inverse=True)
-    # A stimulus is in a fold if any row of that fold shows it.
-    in_fold = np.zeros((len(fold_numbers), len(given.true)), bool)
-    in_fold[fold, given.target] = True
-    forward = groups[:, None] != groups[first_row][None]
-    backward = groups[:, None] != groups[None]
-    places = groups
-    if candidates == "fold":
-        forward &= in_fold[fold]
-        backward &= folds[:, None] == folds[None]
-        places = groups * len(fold_numbers) + fold
-    # One row of each other stimulus: rows of one stimulus resemble each other, so that with all of
-    # them as distractors chance would lie above 1 / n.
-    first_of_place = np.zeros(len(rows), bool)
-    first_of_place[np.unique(places, return_index=True)[1]] = True
-    backward &= first_of_place[None]
-    turned = [s.T[given.target] for s in similarity]  # row i: the true stimulus of row i
-    listed = [
-        Comparison(similarity, given.target, forward, first_row, ""),
-        Comparison(turned, rows, backward, rows, " backward"),
-    ]
-    wanted = {"both": listed, "forward": listed[:1], "backward": listed[1:]}
-    return wanted[direction]
-
-
-def _average(per_sample: list[np.ndarray]) -> np.ndarray:
-    return np.mean(per_sample, axis=0)

@@ -58,5 +58,6 @@ class Pixcorr(Stage):
             scale="r",
             n_bootstrap=self.n_bootstrap,
             seed=self.seed,
+            of="image",
             notices=pairs.notices,
         )

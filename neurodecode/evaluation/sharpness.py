@@ -71,6 +71,7 @@ class Sharpness(Stage):
             scale="similarity",
             n_bootstrap=self.n_bootstrap,
             seed=self.seed,
+            of="image",
             notices=(*pairs.notices, "Best is 1, not the highest; chance is the mean test image."),
         )
 

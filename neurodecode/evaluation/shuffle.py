@@ -52,7 +52,7 @@ class Shuffle(Stage):
         if responses.t_r is not None and self.block_rows == 1:
             raise DataError(
                 f"{self.stage}: these are time series (t_r {responses.t_r:g} s); neighbouring rows "
-                " resemble each other; shuffled one by one they give false positives. Set "
+                "resemble each other; shuffled one by one they give false positives. Set "
                 "block_rows to the rows of some 30 s or more (controls: {block_rows: 16})."
             )
         rng = np.random.default_rng([self.seed, self.number])

@@ -79,9 +79,9 @@ class Split(Stage):
         }
         chosen = [name for name, given in ways.items() if given]
         if len(chosen) > 1:
-            raise ValueError(f"{' and '.join(chosen)} exclude each other: give one of them.")
+            raise ValueError(f"{' and '.join(chosen)} exclude each other. Give one of them.")
         if self.train_where is not None and self.test_where is None:
-            raise ValueError("train_where needs test_where.")
+            raise ValueError("train_where is set without test_where. Set test_where, too.")
         return self
 
     def sees(self) -> dict[str, Sight]:

@@ -66,6 +66,7 @@ class Ssim(Stage):
             scale="similarity",
             n_bootstrap=self.n_bootstrap,
             seed=self.seed,
+            of="image",
             notices=pairs.notices,
         )
 

@@ -35,12 +35,18 @@ class Claim:
     chance : float
     null : array or None, shape (n_permutations,)
         The mean under each permutation of predictions against the truth.
+    within : str
+        The column whose value all candidates of an item share; empty if they need not.
+    only : str
+        The one value of that column that the claim is about.
     """
 
     name: str
     values: np.ndarray
     chance: float
     null: np.ndarray | None = None
+    within: str = ""
+    only: str = ""
 
 
 def make_scores(
@@ -53,6 +59,7 @@ def make_scores(
     n_bootstrap: int,
     seed: int,
     notices: Sequence[str] = (),
+    of: str = "item",
 ) -> Scores:
     """Return Scores over items; the first claim gives the values.
 
@@ -64,6 +71,8 @@ def make_scores(
         Unit of independence that the bootstrap resamples.
     """
     rows = [_summarize(claim, units, scale, n_bootstrap, seed) for claim in claims]
+    if not any(claim.within for claim in claims):
+        rows = [{k: v for k, v in row.items() if k not in ("within", "only")} for row in rows]
     n_units = len(np.unique(units))
     told = list(notices)
     if n_units < 5:
@@ -77,6 +86,7 @@ def make_scores(
         metric=metric,
         scale=scale,
         summary=Table({name: [row[name] for row in rows] for name in rows[0]}),
+        of=of,
         notices=tuple(told),
         test_set=digest_test_set(items),
     )
@@ -100,7 +110,10 @@ def _summarize(
         "n_units": len(np.unique(units[counted])),
         "null_mean": float(null.mean()),
         "null_sd": float(null.std()),
+        "null_n": 0 if claim.null is None else len(null),
         "p": p,
+        "within": claim.within,
+        "only": claim.only,
     }
 
 
@@ -135,7 +148,7 @@ def find_units(table: Table, level: str, where: str) -> np.ndarray:
 def _list_identities(table: Table, where: str) -> list[np.ndarray]:
     name = "stimulus_id" if "stimulus_id" in table else "id"
     if name not in table:
-        raise DataError(f"{where}: the table names no stimuli. It needs 'stimulus_id' or 'id'.")
+        raise DataError(f"{where}: the table names no stimuli. Add a column 'stimulus_id' or 'id'.")
     blank = int((table[name] == "").sum())
     if blank:
         raise DataError(
@@ -156,7 +169,10 @@ def name_items(items: Table) -> np.ndarray:
     for column in ("sample_id", "id", "stimulus_id"):
         if column in items:
             return items[column].astype(str)
-    raise DataError("scores: the items have neither 'sample_id' nor 'id', so they have no names.")
+    raise DataError(
+        "scores: the items have neither 'sample_id' nor 'id', so they have no names. Add one "
+        "of these columns."
+    )
 
 
 def describe_truth(given: Table, truth: Stimuli | Features, where: str) -> Table:

@@ -152,15 +152,18 @@ def _read_config(config: Path | Mapping[str, Any]) -> dict[str, Any]:
         try:
             given = json.loads(config.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise DataError(f"{WHERE}: '{config}' is no JSON file: {error}.") from error
+            raise DataError(
+                f"{WHERE}: '{config}' is no JSON file ({error}). Give the model's own "
+                "open_clip_config.json."
+            ) from error
     else:
         given = json.loads(json.dumps(config))  # a copy: open_clip changes what it is given
     full = given if "model_cfg" in given else {"model_cfg": given}
     absent = {"embed_dim", "vision_cfg", "text_cfg"} - set(full["model_cfg"])
     if absent:
         raise DataError(
-            f"{WHERE}: config: {list_names(absent)} absent. An open_clip model needs embed_dim, "
-            "vision_cfg and text_cfg; see the files under open_clip/model_configs."
+            f"{WHERE}: config lacks {list_names(absent)}. Add it: an open_clip model has "
+            "embed_dim, vision_cfg and text_cfg, as in the files under open_clip/model_configs."
         )
     return {"preprocess_cfg": {}, **full}
 
@@ -244,8 +247,8 @@ def find_hub_file(repository: str, names: Sequence[str], revision: str | None = 
         f"{WHERE}: '{repository}' ({' or '.join(names)}) is not in the local cache "
         f"{constants.HF_HUB_CACHE}, and {problem}. On a machine with a network run "
         f"`hf download {repository} {names[0]}`, copy its cache folder here and point HF_HOME at "
-        "its parent; or give the file as checkpoint: PATH; or set random_weights: true for an "
-        "untrained control."
+        "its parent; or give the file as checkpoint: PATH; or set random_weights: true, in "
+        "the place of pretrained, for an untrained control."
     )
 
 

@@ -306,6 +306,7 @@ def _check(
         raise DataError(
             f"ridge: {count} are constant over the {len(train)} training rows (first: "
             f"{constant[:5].tolist()}). Allowed: targets that vary. Drop them first "
-            "(preprocessing.select_voxels), or set constant_targets='predict'."
+            "(preprocessing.select_voxels with by: variance and threshold: 1e-12, say), or set "
+            "constant_targets='predict'."
         )
     return (f"ridge: {count} are constant over training rows and predicted as that constant.",)

@@ -244,7 +244,7 @@ def _check_drawable(scores: Scores, values: np.ndarray) -> None:
     if space.kind == "sensors":
         raise DataError(
             f"{where}: these are scores of sensors, which do not lie on the cortex. Draw them as a "
-            "topography (plotting.topography)."
+            "chart (plotting.scores_chart)."
         )
     if space.kind not in ("surface", "volume"):
         raise DataError(

@@ -1,6 +1,7 @@
 """Scores as a drawing in SVG: a point with its interval per claim, beside what chance does.
 
-One row per claim of ``Scores.summary``. The interval is a line, chance a dashed line, controls are
+One row per claim of ``Scores.summary``; of an audit, the claims that it judged, each above its
+controls. The interval is a line, chance a dashed line, controls are
 grey, the null is a strip of its refits, or a band of its mean ± 2 standard deviations where the
 refits were not kept.
 """
@@ -49,8 +50,10 @@ class Claim:
 
     @property
     def label(self) -> str:
-        """The name without the mark of a control."""
-        return self.name.removeprefix(CONTROL)
+        """The name for reading: of a control, its kind."""
+        if not self.is_control:
+            return self.name
+        return self.name.removeprefix(CONTROL).partition(" / ")[0].replace("_", " ")
 
 
 def read_claims(scores: Scores) -> list[Claim]:
@@ -69,10 +72,18 @@ def read_claims(scores: Scores) -> list[Claim]:
     ]
 
 
-def is_shown(claim: Claim, scores: Scores) -> bool:
-    """Tell whether a claim is drawn and judged: of controls, only those of the first claim."""
-    first = str(scores.summary["name"][0])
-    return not claim.is_control or "/" not in claim.label or claim.label.endswith(f"/ {first}")
+def choose_claims(scores: Scores) -> list[Claim]:
+    """Return the claims to draw: of an audit, those judged, each followed by its controls."""
+    claims = [c for c in read_claims(scores) if c.value is not None]
+    if not scores.verdict:
+        return claims
+    table = scores.summary
+    chosen = []
+    for name in table["name"][table["judged"]].tolist():
+        # A null is drawn with its claim.
+        beside = table["name"][(table["claim"] == name) & (table["null_n"] == 0)].tolist()
+        chosen += [c for c in claims if c.name in (name, *beside)]
+    return chosen
 
 
 def format_number(value: float | None, digits: int = 3) -> str:
@@ -85,9 +96,9 @@ def format_number(value: float | None, digits: int = 3) -> str:
     """
     if value is None or not math.isfinite(value):
         return "–"
-    if value == 0:
-        return "0"
     magnitude = abs(value)
+    if magnitude < 1e-12:  # equal but for rounding
+        return "0"
     if magnitude >= 1000:
         text = f"{magnitude:,.0f}"
     elif magnitude < 1e-4:
@@ -100,7 +111,7 @@ def format_number(value: float | None, digits: int = 3) -> str:
 
 def draw_chart(scores: Scores, title: str = "") -> str:
     """Return the chart of one Scores as an SVG element."""
-    claims = [c for c in read_claims(scores) if c.value is not None and is_shown(c, scores)]
+    claims = choose_claims(scores)
     null = _read_null(scores, claims)
     low, high, ticks = _choose_axis(claims, null)
     left, right = LABEL_WIDTH, WIDTH - VALUE_WIDTH
@@ -138,7 +149,15 @@ def _draw_row(claim: Claim, x: Any, y: float, null: np.ndarray) -> list[str]:
     middle = y + ROW / 2
     colour = GREY if claim.is_control else POINT
     name = claim.label if len(claim.label) <= 38 else claim.label[:37] + "…"
-    parts = [_text(0, middle + 4, name, MUTED if claim.is_control else INK, 13.5)]
+    parts = [
+        _text(
+            14 if claim.is_control else 0,
+            middle + 4,
+            name,
+            MUTED if claim.is_control else INK,
+            13.5,
+        )
+    ]
     if len(null):
         parts += [_line(x(v), middle + 5, x(v), middle + 15, NULL, 1.2, 0.35) for v in null]
     elif claim.null_mean is not None and claim.null_sd is not None:

@@ -15,11 +15,12 @@ import numpy as np
 from neurodecode.core.artifacts import Artifact, Document, Reconstructions, Scores, Stimuli
 from neurodecode.core.digests import digest_json
 from neurodecode.core.stage import Stage
+from neurodecode.plotting.audit_panel import describe_audit
 from neurodecode.plotting.chart import draw_chart, format_number, read_claims
 from neurodecode.plotting.figures import find_leakage, make_data_uri
 from neurodecode.plotting.graph import Node, draw_graph
+from neurodecode.plotting.headline import format_p, write_headline
 from neurodecode.plotting.report_context import ReportContext, StepRecord, read_context
-from neurodecode.plotting.verdicts import format_p, judge, write_headline
 
 LONGEST_SETTING = 90  # characters of one setting in the table of steps
 
@@ -43,8 +44,8 @@ class Report(Stage):
         Parameters
         ----------
         show : list of Artifact
-            Scores become tables and charts, documents and images become figures; of anything else
-            the page says what it is.
+            Audits become panels, scores tables and charts, documents and images figures; of
+            anything else the page says what it is.
         context : Document or None
             Its ``html`` is JSON, see report_context.ReportContext.
         """
@@ -53,14 +54,14 @@ class Report(Stage):
         title = self.title or known.title or "Report"
         named = list(zip(names, show, strict=True))
         shown = [(name, one) for name, one in named if isinstance(one, Scores)]
-        controlled = any(c.is_control for _, one in shown for c in read_claims(one))
-        sections = [describe_scores(name, one, not controlled) for name, one in shown]
+        sections = [describe_scores(name, one) for name, one in shown]
         notices = _name_notices(shown)
         leakage = find_leakage(notices)
         html = render(
             title=title,
             known=known,
-            scores=sections,
+            audits=[section for section in sections if section["audit"]],
+            scores=[section for section in sections if not section["audit"]],
             figures=[f for name, one in named for f in collect_figures(name, one, show)],
             others=[_describe_other(name, one) for name, one in named if _is_other(one)],
             leakage=leakage,
@@ -84,12 +85,12 @@ def _name_notices(shown: Sequence[tuple[str, Scores]]) -> list[str]:
     ]
 
 
-def describe_scores(name: str, scores: Scores, controls_wanted: bool = True) -> dict[str, Any]:
+def describe_scores(name: str, scores: Scores) -> dict[str, Any]:
     """Return everything that the page says about one Scores."""
     claims = read_claims(scores)
     rows = [
         {
-            "name": claim.label,
+            "name": claim.name,
             "is_control": claim.is_control,
             "value": format_number(claim.value),
             "interval": "–"
@@ -114,8 +115,7 @@ def describe_scores(name: str, scores: Scores, controls_wanted: bool = True) -> 
         "significant": _describe_significance(scores),
         "chart": draw_chart(scores),
         "headline": write_headline(scores, claims),
-        "verdicts": judge(scores, claims, controls_wanted=controls_wanted),
-        "notices": list(scores.notices),
+        "audit": describe_audit(scores) if scores.verdict else None,
         "test_set": scores.test_set,
     }
 

@@ -83,6 +83,17 @@ class LookRecord(Record):
     count: int = 0
 
 
+class FindingRecord(Record):
+    """What the lint says of some steps; ``known`` is the file's own reason, if it gives one."""
+
+    code: str = ""
+    severity: str = "note"
+    text: str = ""
+    steps: list[str] = []
+    branches: int = 1
+    known: str | None = None
+
+
 class ReportContext(Record):
     """Everything that a report knows beside the artifacts it shows.
 
@@ -96,6 +107,7 @@ class ReportContext(Record):
     seed : int or None
     warnings : list of str
     looks : list of LookRecord
+    findings : list of FindingRecord
     names : list of str
         Step of each artifact that is shown, in order.
     """
@@ -109,6 +121,7 @@ class ReportContext(Record):
     seed: int | None = None
     warnings: list[str] = []
     looks: list[LookRecord] = []
+    findings: list[FindingRecord] = []
     names: list[str] = []
 
 

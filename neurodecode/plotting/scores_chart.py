@@ -7,7 +7,13 @@ from typing import ClassVar
 from neurodecode.core.artifacts import Document, Scores
 from neurodecode.core.errors import DataError
 from neurodecode.core.stage import Stage
-from neurodecode.plotting.chart import WIDTH, draw_chart, draw_notices, format_number, read_claims
+from neurodecode.plotting.chart import (
+    WIDTH,
+    choose_claims,
+    draw_chart,
+    draw_notices,
+    format_number,
+)
 from neurodecode.plotting.figures import FONT_CSS, encode_text, find_leakage, make_figure_html
 
 
@@ -45,7 +51,7 @@ class ScoresChart(Stage):
         words = "; ".join(
             f"{label}: {claim.name} {format_number(claim.value)}"
             for one, label in zip(scores, labels, strict=True)
-            for claim in read_claims(one)
+            for claim in choose_claims(one)
         )
         svg = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-10 -10 {WIDTH + 20} {top + 10}" '

@@ -71,9 +71,13 @@ class SelectVoxels(Stage):
     def _check_settings(self) -> Self:
         n_given = (self.n_voxels is not None) + (self.threshold is not None)
         if self.by == "roi" and (not self.rois or n_given):
-            raise ValueError("by: roi takes rois: [name, ...], and no n_voxels or threshold.")
+            raise ValueError(
+                "by: roi takes rois, and no n_voxels or threshold. Set rois: [name, ...] alone."
+            )
         if self.by != "roi" and (self.rois or n_given != 1):
-            raise ValueError(f"by: {self.by} takes one of n_voxels and threshold, and no rois.")
+            raise ValueError(
+                f"by: {self.by} takes n_voxels or threshold, and no rois. Set one of the two alone."
+            )
         return self
 
     def contact_of(self) -> ContactKind:

@@ -160,8 +160,8 @@ def _check_deviation(deviation: np.ndarray, kept: np.ndarray, where: str) -> Non
     if len(constant):
         raise DataError(
             f"{where}: {len(constant)} of {int(kept.sum())} voxels are constant (first: "
-            f"{constant[:5].tolist()}). Allowed: voxels that vary. Mask them first "
-            "(preprocessing.select_voxels)."
+            f"{constant[:5].tolist()}). Allowed: voxels that vary. Drop them first "
+            "(preprocessing.select_voxels with by: variance and threshold: 1e-12, say)."
         )
 
 

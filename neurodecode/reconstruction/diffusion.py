@@ -169,12 +169,16 @@ class Diffusion(Stage):
             )
         if features is None and wanted and guided:
             raise DataError(
-                f"{self.stage}: the model is conditional on {wanted} features, but none are given."
+                f"{self.stage}: the model is conditional on {wanted} features, but none are given. "
+                "Give features:, decoded or true."
             )
         starts, shows = self.strength < 1, network["has_estimate"] and guided
         if estimates is None and (starts or shows):
             why = "the model is conditional on" if shows else "strength below 1 needs"
-            raise DataError(f"{self.stage}: {why} estimates, but none are given.")
+            raise DataError(
+                f"{self.stage}: {why} estimates, but none are given. Give estimates:, or set "
+                "strength: 1."
+            )
         if estimates is not None and features is not None and not (starts or shows):
             raise DataError(
                 f"{self.stage}: estimates are given but would not be used: the model is not "

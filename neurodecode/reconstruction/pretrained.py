@@ -15,7 +15,7 @@ from pydantic import NonNegativeInt
 
 from neurodecode.core.artifacts import Model
 from neurodecode.core.errors import DataError
-from neurodecode.core.lineage import EVERY_FOLD, Lineage
+from neurodecode.core.lineage import EVERY_FOLD, TRAINED_BEFORE, Lineage
 from neurodecode.core.resources import find_resource
 from neurodecode.core.stage import Stage
 
@@ -46,7 +46,7 @@ class Pretrained(Stage):
         from neurodecode.core.store import read_outputs_of
 
         path = find_model_file(self.name)
-        models = [a for a in read_outputs_of(path).values() if isinstance(a, Model)]
+        models = [a for a in read_outputs_of(path, alone=True).values() if isinstance(a, Model)]
         if len(models) != 1:
             raise DataError(
                 f"{self.stage}: {path} holds {len(models)} models. Give a result file with one "
@@ -71,7 +71,9 @@ def take_fold(model: Model, fold: int) -> Model:
 def _name_contacts(lineage: Lineage, name: str) -> Lineage:
     """Say of each contact that it was made when the model was trained, not in this pipeline."""
     seen = {
-        fold: tuple(replace(c, step=f"training of {Path(name).stem}: {c.step}") for c in contacts)
+        fold: tuple(
+            replace(c, step=f"{TRAINED_BEFORE}{Path(name).stem}: {c.step}") for c in contacts
+        )
         for fold, contacts in lineage.seen.items()
     }
     return replace(lineage, seen=seen)

@@ -3,10 +3,12 @@
 The pipelines lie in leaky_pipelines.py, which prints a table of them.
 """
 
+import re
 from pathlib import Path
 
 import pytest
 
+from neurodecode.core.artifacts import Scores
 from neurodecode.core.store import Store
 from tests.attacks.leaky_pipelines import (
     DECODED,
@@ -50,7 +52,7 @@ def test_a_leak_is_stopped_or_flagged_and_its_twin_passes(cache: Path, leak: Lea
     else:
         assert error.startswith(f"scores: step '{leak.step}' has seen the ")
         kind = "allow_transductive" if leak.is_transductive else "allow_leakage"
-        assert f"{kind}: \"why\" in step '{leak.step}'" in error, "and what to do is said"
+        assert re.search(rf"{kind}: \"[^\"]+\" in step '{leak.step}'", error), "what to do is said"
     done = run_steps(cache, leak.twin, each=leak.each)
     assert find_error(done) == ""
     notices = read_notices(cache, done)
@@ -89,6 +91,21 @@ def test_a_permission_counts_only_while_it_is_given(cache: Path) -> None:
         assert find_error(done) == ""
         assert any(reason in notice for notice in read_notices(cache, done))
         assert "has seen" in find_error(run_steps(cache, plain))
+
+
+def test_no_audit_makes_good_a_leak_that_was_allowed(cache: Path) -> None:
+    found = []
+    for how in (', allow_leakage: "to see"', ", split: split"):
+        steps = decode() + retrieve(how) + show("shown")
+        done = run_steps(cache, steps, more="controls: {of: scores, kinds: [mean_embedding]}\n")
+        assert find_error(done) == ""
+        audit = Store(cache).read(done.cards[("audit", ())])["scores"]
+        assert isinstance(audit, Scores)
+        found.append((audit.verdict, audit.reasons[0]))
+    (leaky, honest) = found
+    assert leaky[0] == "cannot be told"
+    assert "Leakage was allowed" in leaky[1]
+    assert "Leakage" not in honest[1]
 
 
 def test_a_step_is_named_as_this_file_names_it(cache: Path) -> None:

@@ -60,6 +60,17 @@ def test_plan_and_why_name_the_reason(folder: Path) -> None:
     assert "decoded is stale: setting alphas" in why.stdout
 
 
+def test_the_verdict_of_an_audit_is_printed(folder: Path) -> None:
+    controls = "controls: {of: scores, kinds: [shuffled_brain, mean_embedding], n_shuffles: 2}"
+    (folder / "audited.yaml").write_text(f"{PIPELINE}{controls}\n")
+    said = run(folder, "run", "audited.yaml", "scan.noise_ceiling=0.9").stdout
+    line = next(line for line in said.splitlines() if line.startswith("audit: "))
+    assert line.startswith("audit: cannot be told. The controls could not have shown it: shuffled")
+    shown = run(folder, "show", "audited.yaml", "audit", "scan.noise_ceiling=0.9").stdout
+    assert "verdict = cannot be told" in shown
+    assert "reason: pairwise " in shown
+
+
 def test_accept_signs_a_change_of_code_and_keeps_the_reason(folder: Path) -> None:
     """A result after a harmless change of code is re-signed; another setting never is."""
     assert run(folder, "new", "stage", "gentle:Gentle").returncode == 0
@@ -162,7 +173,7 @@ def test_mistakes_exit_with_two_and_name_the_nearest(folder: Path) -> None:
         (("run", "small.yaml", "--until", "scorse"), "Did you mean 'scores'"),
         (("run", "small.yaml", "--branch", "subject=02"), "no variable 'subject'"),
         (("list", "stage"), "Did you mean 'stages'"),
-        (("show", "small.yaml"), "name a step"),
+        (("show", "small.yaml"), "Name a step"),
     ):
         done = run(folder, *arguments)
         assert done.returncode == 2, arguments

@@ -42,7 +42,7 @@ def test_the_shuffled_brain_is_decoded_again_and_the_generator_kept(tmp_path):
     graph = build("{of: scores, kinds: [shuffled_brain], n_shuffles: 2}", tmp_path)
     assert list_added(graph) == {
         "scan@shuffled": 2, "decoded@shuffled_brain": 2, "images@shuffled_brain": 2,
-        "scores@shuffled_brain": 2, "controls": 1,
+        "scores@shuffled_brain": 2, "audit": 1,
     }  # fmt: skip
     branch = (("shuffle", "1"),)
     shuffle = find(graph, "scan@shuffled", shuffle="1")
@@ -57,7 +57,7 @@ def test_the_shuffled_brain_is_decoded_again_and_the_generator_kept(tmp_path):
     assert find(graph, "scores@shuffled_brain", shuffle="0").inputs["stimuli"] == Ref(
         "scan", (), "stimuli"
     )
-    compared = find(graph, "controls")
+    compared = find(graph, "audit")
     assert compared.inputs["scores"] == Ref("scores", (), "scores")
     assert list(compared.inputs["shuffled"]) == ["0", "1"]
 
@@ -66,7 +66,7 @@ def test_the_shuffled_brain_is_decoded_again_and_the_generator_kept(tmp_path):
 def test_decoded_features_are_replaced(tmp_path, kind):
     graph = build(f"{{of: scores, kinds: [{kind}]}}", tmp_path)
     assert list_added(graph) == {
-        f"decoded@{kind}": 1, f"images@{kind}": 1, f"scores@{kind}": 1, "controls": 1,
+        f"decoded@{kind}": 1, f"images@{kind}": 1, f"scores@{kind}": 1, "audit": 1,
     }  # fmt: skip
     replaced = find(graph, f"decoded@{kind}")
     assert (replaced.address, replaced.stage.kind) == ("evaluation.replace", kind)
@@ -75,13 +75,13 @@ def test_decoded_features_are_replaced(tmp_path, kind):
     assert images.inputs["estimates"] == Ref(f"decoded@{kind}", (), "predictions")
     assert images.inputs["model"] == Ref("generator", (), "model")
     assert images.stage == find(graph, "images").stage
-    assert find(graph, "controls").inputs["others"] == {kind: Ref(f"scores@{kind}", (), "scores")}
+    assert find(graph, "audit").inputs["others"] == {kind: Ref(f"scores@{kind}", (), "scores")}
 
 
 def test_the_nearest_training_stimulus_is_shown_as_it_is(tmp_path):
     graph = build("{of: scores, kinds: [nearest_training]}", tmp_path)
     assert list_added(graph) == {
-        "images@nearest_training": 1, "scores@nearest_training": 1, "controls": 1,
+        "images@nearest_training": 1, "scores@nearest_training": 1, "audit": 1,
     }  # fmt: skip
     shown = find(graph, "images@nearest_training")
     assert shown.address == "reconstruction.retrieval"
@@ -104,7 +104,7 @@ def test_several_scores_have_controls_each(tmp_path):
     )
     graph = build("{of: [scores, more], kinds: [true_features]}", tmp_path, text)
     names = {name for name, _ in graph.instances}
-    assert {"controls_scores", "controls_more", "more@true_features"} <= names
+    assert {"audit_scores", "audit_more", "more@true_features"} <= names
 
 
 def test_branches_keep_their_controls(tmp_path):
@@ -112,24 +112,31 @@ def test_branches_keep_their_controls(tmp_path):
         "evaluation.split,", 'evaluation.split, by: "${{by}}",'
     )
     graph = build("{of: scores, kinds: [shuffled_brain], n_shuffles: 2}", tmp_path, text)
-    compared = find(graph, "controls", by="run")
+    compared = find(graph, "audit", by="run")
     assert list(compared.inputs["shuffled"]) == ["0", "1"]
     assert all(("by", "run") in r.branch for r in compared.inputs["shuffled"].values())
     assert [n for n, _ in graph.instances].count("scan@shuffled") == 2, "data are shuffled once"
 
 
+def test_the_name_of_the_audit_is_taken(tmp_path):
+    text = STEPS.replace("  gallery:", "  audit:")
+    with pytest.raises(PipelineError) as caught:
+        build("{of: scores}", tmp_path, text)
+    assert "audit: the name is taken by what 'controls:' adds" in caught.value.problems[0]
+
+
 @pytest.mark.parametrize(
     ("controls", "words"),
     [
-        ("[scores]", "controls: write {of: step"),
+        ("[scores]", "Write controls: {of: scores}"),
         ("{of: scors}", "Unknown step 'scors'. Did you mean 'scores'?"),
         (
             "{of: scores, kinds: [shuffled]}",
             "Unknown kind 'shuffled'. Did you mean 'shuffled_brain'?",
         ),
         ("{of: scores, n_shuffle: 3}", "Unknown key 'n_shuffle'. Did you mean 'n_shuffles'?"),
-        ("{of: scores, n_shuffles: 0}", "n_shuffles: give a whole number of 1 or more"),
-        ("{kinds: [prior_only]}", "name the step whose scores are to be controlled"),
+        ("{of: scores, n_shuffles: 0}", "n_shuffles is no whole number of 1 or more"),
+        ("{kinds: [prior_only]}", "'of' is missing, the step whose scores are controlled"),
         ("{of: pixels}", "nothing upstream of 'pixels' decodes responses"),
     ],
 )

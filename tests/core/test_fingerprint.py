@@ -190,6 +190,21 @@ def test_a_damaged_memory_is_an_empty_one(tmp_path, content):
     assert Memory.load(tmp_path / "memory.json").known == {}
 
 
+def test_a_wrong_digest_is_not_remembered(tmp_path, monkeypatch):
+    """A memory that is valid JSON, but not what was written."""
+    monkeypatch.setattr(fingerprint, "SETTLED_S", -1.0)
+    path, memory = tmp_path / "raw", Memory(tmp_path / "memory.json")
+    path.write_bytes(b"123")
+    digest = digest_source(path, memory)
+    memory.save()
+    text = memory.path.read_text()
+    memory.path.write_text(text.replace(digest, digest[::-1]))
+    again = Memory.load(memory.path)
+    assert again.known == {}
+    assert digest_source(path, again) == digest
+    assert "differs from its digest" in again.problems[0]
+
+
 def test_where_raw_files_lie_is_no_part_of_the_key():
     recipe = {"stage": "x", "sources": ["d"], "source_files": {"/one": "d"}}
     assert make_key(recipe) == make_key({**recipe, "source_files": {"/two": "d"}})

@@ -275,14 +275,14 @@ steps:
     problems = list_problems(load, text)
     wanted = {
         1: "Unknown key 'titel'. Did you mean 'title'?",
-        2: "seed: give a whole number",
+        2: "seed: it is no whole number",
         4: "'unused' is never used",
         6: "Unknown key 'pth' for ours.data:Data. Did you mean 'path'?",
         8: "two: input 'features' (Features) is missing",
-        9: "three: stimuli takes Stimuli, but data (ours.data:Data) gives Features",
+        9: "three: stimuli takes Stimuli, but 'data' (ours.data:Data) gives Features",
         10: "Unknown stage 'evaluation.splt'. Did you mean 'evaluation.split'?",
         12: "six: ${subjct} is neither in params nor in each. Did you mean 'subject'?",
-        13: "seven: features: data has no output 'stimuli'. It gives: features.",
+        13: "seven: features: 'data' has no output 'stimuli'. It gives: features.",
         17: "eight: ${fctor} is neither in params nor in each",
     }
     for line, words in wanted.items():
@@ -303,7 +303,7 @@ SCALE = "stage: 'ours.scale:Scale'"
 BY_S = "  d: {stage: 'ours.data:Data', path: ${s}}\n"
 MISTAKES = {
     "": "the file is empty",
-    "[1, 2]": "a pipeline is a mapping",
+    "[1, 2]": "this is no pipeline",
     "title: x": "no steps",
     S + DATA + DATA: ":3: 'data' is given twice (first in line 2)",
     S + DATA.replace("path", "path: y, path"): "'path' is given twice",
@@ -314,7 +314,7 @@ MISTAKES = {
     S + "  a: {stage: digits}": "Unknown stage 'digits'. Did you mean 'datasets.digits'?",
     S + "  a: {stage: 'ours.data:Dta'}": "has no stage class 'Dta'. Did you mean 'Data'?",
     S + "  a: {stage: 'nowhere.stages:X'}": "no module 'nowhere.stages'",
-    S + f"  a: {{{SCALE}, features: b}}\n  b: {{{SCALE}, features: a}}": "in a circle: a → b → a",
+    S + f"  a: {{{SCALE}, features: b}}\n  b: {{{SCALE}, features: a}}": "circle: a needs b needs",
     S + DATA + f"  a: {{{SCALE}, features: data, gather: s}}": "no variable 's'",
     "each: {s: ['1', '2']}\n" + S + BY_S + f"  a: {{{SCALE}, features: d, gather: s}}": (
         "features takes one Features, but is given 2 branches"
@@ -322,7 +322,7 @@ MISTAKES = {
     "each: {zip: {a: ['1', '2'], b: ['1']}}\n" + S + DATA: (
         ":1: each: zip needs lists of one length, got a 2, b 1"
     ),
-    "each: {zip: [a, b]}\n" + S + DATA: "each: zip: write zip:",
+    "each: {zip: [a, b]}\n" + S + DATA: "Write zip: {one: [a, b]",
     "each: {s: x}\n" + S + DATA: "'s' needs a list of values",
     "each: {s: ['1', '1']}\n" + S + DATA: "'s' lists a value twice",
     S + DATA.replace("}", ", allow_leakage: ''}"): "allow_leakage needs the reason, in words",

@@ -80,7 +80,7 @@ def test_a_failed_branch_leaves_the_others_finished(branched):
     assert label(summary.failed) == ["shifted-1"]
     assert label(summary.skipped) == ["joined", "scaled-1"]
     ((key, outcome),) = summary.failed.items()
-    assert outcome.error == "RuntimeError: cannot go down"
+    assert outcome.error.startswith("RuntimeError: cannot go down. This is a mistake in the code")
     log = summary.logs[key].read_text()
     assert "cannot go down" in log
     assert 'shift.py", line' in log, "the traceback leads to the line"

@@ -1,5 +1,6 @@
 """Results as files: whole or absent, read lazily, and checked to the last byte."""
 
+import json
 import pickle
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import pytest
 
 from neurodecode.core import hdf5
 from neurodecode.core.artifacts import ARTIFACTS, Features, Foldwise, Stimuli, make_items
-from neurodecode.core.digests import digest_array
+from neurodecode.core.digests import digest_array, digest_file
 from neurodecode.core.errors import StoreError
 from neurodecode.core.hdf5 import StoredArray
 from neurodecode.core.lineage import Contact, Lineage, make_row_tokens, mix_rows
 from neurodecode.core.packing import pack, pack_lineage
+from neurodecode.core.seals import write_card
 from neurodecode.core.store import Store, read_outputs_of, verify_file
 from neurodecode.core.tables import Table
 from tests.contract import digest
@@ -313,8 +315,53 @@ def test_damage_is_never_read_as_data(store):
     damaged = bytearray(path.read_bytes())
     damaged[start + size // 2] ^= 1
     path.write_bytes(damaged)
+    with pytest.raises(StoreError, match=r"its bytes differ.*run the pipeline again"):
+        store.read(card)
+    found = read_outputs_of(vouch_for(path))["it"]  # chunks carry a checksum of their own
     with pytest.raises(StoreError, match=r"outputs/it/data.*damaged"):
-        np.asarray(store.read(card)["it"].data)
+        np.asarray(found.data)
+
+
+def vouch_for(path):
+    """Write a card whose digest is that of the file as it is now."""
+    with h5py.File(path) as file:
+        card = json.loads(file["card"][()].tobytes())
+    write_card(path, {**card, "bytes": path.stat().st_size, "file": digest_file(path)})
+    return path
+
+
+def test_damaged_bytes_never_reach_hdf5(store, monkeypatch):
+    path, card = write_one(store, make_features())
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    monkeypatch.setattr(h5py, "File", None)
+    with pytest.raises(StoreError, match="bytes differ"):
+        store.read(card)
+    assert "bytes differ" in verify_file(path)[0]
+
+
+def test_a_file_without_a_card_is_read_only_when_asked_for(store):
+    path, card = write_one(store, make_features())
+    path.with_suffix(".json").unlink()
+    with pytest.raises(StoreError, match="no card beside it"):
+        store.read(card)
+    assert digest(read_outputs_of(path, alone=True)["it"]) == digest(make_features())
+
+
+@pytest.mark.parametrize("what", ["other spelling", "longer", "list", "empty", "deep"])
+def test_a_card_is_read_to_the_letter(store, what):
+    path, _ = write_one(store, make_features(), seconds=1e22)
+    beside = path.with_suffix(".json")
+    text = beside.read_text()
+    changed = {
+        "other spelling": text.replace("1e+22", "1E+22"), "longer": text + " ", "list": "[]",
+        "empty": "", "deep": "[" * 100_000,
+    }[what]  # fmt: skip
+    assert changed != text
+    beside.write_text(changed)
+    assert store.read_card(STAGE, KEY) is None
+    assert "the card is damaged" in store.damage[0]
+    assert "the card is damaged" in verify_file(path)[0]
+    assert list(store.iterate_cards()) == []
 
 
 # ------------------------------------------------------------------------------- foreign files
@@ -336,8 +383,10 @@ def test_links_to_other_files_are_refused(store, tmp_path):
                 file.create_virtual_dataset("outputs/it/more", layout)
             else:
                 file.create_dataset("raw", (3,), "u1", external=[(str(secret), 0, 3)])
-        with pytest.raises(StoreError, match="refused"):
+        with pytest.raises(StoreError, match="bytes"):
             read_outputs_of(path)
+        with pytest.raises(StoreError, match="refused"):
+            read_outputs_of(vouch_for(path))
         assert any("refused" in problem for problem in verify_file(path))
 
 
@@ -345,6 +394,7 @@ def test_another_schema_is_refused(store):
     path, _ = write_one(store, make_features())
     with h5py.File(path, "r+") as file:
         file.attrs["schema"] = 99
+    vouch_for(path)
     with pytest.raises(StoreError, match="schema 99"):
         read_outputs_of(path)
 
@@ -354,11 +404,11 @@ def test_what_is_no_result_is_refused(tmp_path):
         path = tmp_path / "foreign.h5"
         path.write_bytes(content)
         with pytest.raises(StoreError, match="damaged"):
-            read_outputs_of(path)
+            read_outputs_of(path, alone=True)
     with h5py.File(path, "w") as file:
         file.attrs["schema"] = 1
     with pytest.raises(StoreError):
-        read_outputs_of(path)
+        read_outputs_of(path, alone=True)
 
 
 # -------------------------------------------------------------------------------------- pieces
@@ -374,6 +424,18 @@ def test_pieces_are_kept_until_dropped(store):
     assert store.read_block(STAGE, KEY, "fold=1") is None
     store.drop_blocks(STAGE, KEY)
     assert store.read_block(STAGE, KEY, "fold=0/run 1") is None
+
+
+@pytest.mark.parametrize("place", [0, 100, 511, 512, 600, -1])
+def test_a_damaged_piece_is_none_and_told(store, place):
+    store.write_block(STAGE, KEY, "one", {"x": np.arange(3)})
+    path = store.block_path(STAGE, KEY, "one")
+    damaged = bytearray(path.read_bytes())
+    damaged[place] ^= 8
+    path.write_bytes(damaged)
+    assert store.read_block(STAGE, KEY, "one") is None
+    assert not path.exists()
+    assert "bytes differ from the digest in its head" in store.damage[0]
 
 
 def test_pieces_of_like_names_are_kept_apart(store):
@@ -399,3 +461,16 @@ def test_a_folder_behind_is_read(tmp_path):
     card = front.read_card(STAGE, KEY)
     assert digest(front.read(card)["it"]) == digest(make_features())
     assert not front.folder.exists()
+
+
+def test_what_is_behind_is_passed_over_but_never_removed(tmp_path):
+    behind = Store(tmp_path / "behind")
+    path, _ = write_one(behind, make_features())
+    front = Store(tmp_path / "front", [behind.folder])
+    front.remove(front.read_card(STAGE, KEY))
+    assert front.read_card(STAGE, KEY) is None
+    assert path.exists()
+    assert path.with_suffix(".json").exists()
+    assert front.read_card(STAGE, KEY) is None
+    write_one(front, make_features())
+    assert Path(front.read_card(STAGE, KEY)["path"]).is_relative_to(front.folder)

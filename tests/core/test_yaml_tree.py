@@ -3,9 +3,9 @@
 import pytest
 
 from neurodecode.core.errors import PipelineError
+from neurodecode.core.yaml_reader import parse_yaml
 from neurodecode.core.yaml_tree import (
     find_variables,
-    parse_yaml,
     resolve_scalar,
     substitute,
     to_plain,
@@ -47,7 +47,8 @@ def test_variables_are_found_and_filled_in():
     filled = substitute(node, {"x": parse_yaml("[1, 2]", "g"), "y": parse_yaml("q", "g")})
     assert to_plain(filled.value["a"]) == ["1", "2"]
     assert to_plain(filled.value["b"])[1] == "${z}"
-    assert find_variables(filled) == {"z": 2}
+    assert to_plain(filled.value["b"])[0] == "p-q-${x}", "a list has no place inside text"
+    assert find_variables(filled) == {"x": 2, "z": 2}
 
 
 def test_a_quoted_value_stays_text_when_filled_in():
@@ -62,7 +63,7 @@ def test_a_quoted_value_stays_text_when_filled_in():
         ("a: !!int 3\nb: !x 3", "f:2: the tag !x"),
         ("a: &n 1\nb: *n", "f:1: anchors"),
         ("? [a]\n: 1", "a key must be a word"),
-        ("a: 1\n---\nb: 2", "not valid YAML"),
+        ("a: 1\n---\nb: 2", "f:2: a second document starts here"),
         ("a: [1\nb: 2", "not valid YAML"),
         ("\t- a", "not valid YAML"),
         ("", "empty"),

@@ -76,11 +76,17 @@ def test_everything_is_listed_at_once():
         responses, ["1", "2", "3", "4", ""], ["0", "1", "2", "2"], images, ["1"] * 5
     )
     text = "\n".join(findings)
-    assert "error: 1 response values are NaN or infinite, in 1 of 4 columns (3)" in text
+    assert (
+        "error: 1 response values are NaN or infinite, in 1 of 4 columns (counted from 0: 3)"
+        in text
+    )
     assert "note: 1 of 4 response columns never change (2)" in text
     assert "note: 1 samples repeat the responses of an earlier one" in text
     assert "error: 1 stimulus ids are given to several stimuli (2)" in text
-    assert "error: 3 trials show a stimulus that is not there: 2 '3', 3 '4', 4 ''." in text
+    assert (
+        "error: 3 trials show a stimulus that is not there, by row and id: 2 '3', 3 '4', 4 ''."
+        in text
+    )
     assert "stimuli have the content of another" in text
     assert findings == sorted(findings)
 
@@ -93,7 +99,8 @@ def test_counting_from_one_is_explained():
 
 def test_lengths_are_told():
     assert check_arrays(np.zeros((3, 2)), ["a"]) == [
-        "error: lengths differ: responses 3, stimulus ids 1, runs 1."
+        "error: lengths differ: responses 3, stimulus ids 1, runs 1. "
+        "Check which arrays belong together."
     ]
 
 

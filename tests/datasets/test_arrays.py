@@ -303,7 +303,9 @@ def test_text_stimuli(tmp_path, monkeypatch):
 def test_nan_passes_only_when_asked(small, tmp_path):
     small["betas"][2, 3] = np.nan
     np.savez(tmp_path / "small.npz", **small)
-    with pytest.raises(DataError, match=r"1 response values are NaN.*1 of 7 columns \(3\).*\(2\)"):
+    with pytest.raises(
+        DataError, match=r"1 response values are NaN.*1 of 7 columns \(counted from 0: 3\).*\(2\)"
+    ):
         Arrays(**SMALL).run()
     out = Arrays(**SMALL, keep_nan=True).run()
     assert "1 response values are NaN" in out["check"].html
@@ -341,7 +343,7 @@ def test_mistakes_are_refused(small, change, message):
     ("settings", "message"),
     [
         ({"item_ids": "names"}, "need both stimuli and stimulus_ids"),
-        ({"parts": ("a", "b")}, "parts names 2 parts, responses have 1"),
+        ({"parts": ("a", "b")}, "parts names 2 parts, not 1"),
         ({"id_template": "{nam}"}, "Known here: name, id, part, row"),
         ({"columns": {"run": "run"}}, "settings of their own"),
         ({"value_range": (1, 0)}, "smaller first"),

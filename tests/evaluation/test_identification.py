@@ -114,6 +114,29 @@ def test_clusters_are_not_identification():
     assert np.isnan(scores.items["pairwise within category 6"][1])
 
 
+def test_p_within_a_category_holds_where_the_category_is_known():
+    p, p_over_all = [], []
+    category = np.array(["6", "9"])[np.arange(40) % 2]
+    stage = Identification(
+        within="category", n_way=(), direction="forward", n_permutations=99, n_bootstrap=2
+    )
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        centre = np.where(category == "6", 2.0, -2.0)[:, None] * rng.normal(size=(1, 20))
+        true, decoded = (centre + rng.normal(size=(40, 20)) for _ in range(2))
+        scores = stage.run(make_predictions(decoded), make_features(true, category=category))
+        p.append(find(scores, "pairwise within category", "p"))
+        p_over_all.append(find(scores, "pairwise", "p"))
+    assert stats.kstest(p, "uniform").pvalue > 0.01
+    assert np.max(p_over_all) <= 0.05
+    scores = stage.run(make_predictions(true), make_features(true, category=category))
+    assert find(scores, "pairwise within category", "p") == pytest.approx(0.01)
+    pairs = (np.arange(40) % 37).astype(str)  # three pairs: eight orders
+    scores = stage.run(make_predictions(true), make_features(true, category=pairs))
+    assert np.isnan(find(scores, "pairwise within category", "p"))
+    assert any("Too few items share a category" in notice for notice in scores.notices)
+
+
 def test_candidates_of_the_fold():
     true, decoded = plant(n=8, noise=2)
     fold = np.repeat([0, 1], 4)

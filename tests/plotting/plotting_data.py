@@ -54,6 +54,39 @@ def make_scores(**changes: object) -> Scores:
     return Scores(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def make_audit(**changes: object) -> Scores:
+    """Return an audit: of two judged claims the second is not above one control."""
+    rows = [
+        {"name": "pairwise", "value": 0.8437, "low": 0.80, "high": 0.88, "null_mean": 0.501,
+         "null_sd": 0.03, "null_n": 50, "p": 0.0196, "judged": True},
+        {"name": "top-1", "value": 0.21, "low": 0.1, "high": 0.3},
+        {"name": "pairwise within category", "value": 0.61, "low": 0.5, "high": 0.7,
+         "within": "category", "judged": True},
+        {"name": "pairwise within category 6", "value": 0.6, "within": "category", "only": "6"},
+        {"name": "control: shuffled_brain / pairwise", "value": 0.501, "null_sd": 0.03,
+         "null_n": 50, "p": 0.0196, "control": "shuffled_brain", "claim": "pairwise",
+         "outcome": "beaten"},
+        {"name": "control: true_features / pairwise", "value": 0.99, "low": 0.98, "high": 1.0,
+         "diff": -0.1463, "diff_low": -0.2, "diff_high": -0.1, "control": "true_features",
+         "claim": "pairwise", "outcome": "ceiling"},
+        {"name": "control: prior_only / pairwise within category", "value": 0.55, "low": 0.5,
+         "high": 0.6, "diff": 0.06, "diff_low": -0.02, "diff_high": 0.14,
+         "control": "prior_only", "claim": "pairwise within category", "outcome": "not beaten"},
+        {"name": "control: prior_only / top-1", "value": 0.1, "diff": 0.11, "diff_low": 0.02,
+         "diff_high": 0.2, "control": "prior_only", "claim": "top-1"},
+    ]  # fmt: skip
+    blank = {"within": "", "only": "", "control": "", "claim": "", "outcome": ""}
+    blank |= {"judged": False, "null_n": 0, "chance": 0.5, "n": 100}
+    columns = list(dict.fromkeys(key for row in rows for key in (*row, *blank)))
+    table = Table({key: [row.get(key, blank.get(key, NAN)) for row in rows] for key in columns})
+    given: dict[str, object] = {
+        "summary": table,
+        "verdict": "identifies categories only",
+        "reasons": ("Nothing beyond the category.", "pairwise 0.844 is above", "the ceiling"),
+    }
+    return make_scores(**{**given, **changes})
+
+
 def make_map(values: np.ndarray, space: Space, **changes: object) -> Scores:
     """Return scores of voxels."""
     summary = Table(

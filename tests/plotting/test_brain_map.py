@@ -190,7 +190,7 @@ def test_a_volume_beside_the_brain_is_refused() -> None:
 @pytest.mark.parametrize(
     ("space", "words"),
     [
-        (Space(kind="sensors", names=np.array(["Cz"])), "topography"),
+        (Space(kind="sensors", names=np.array(["Cz"])), "scores of sensors"),
         (Space(kind="parcels", names=np.array(["V1"])), "scores_chart"),
         (Space(kind="surface", mesh="fsaverage", vertices=np.array([1])), "Resample"),
         (Space(kind="surface", mesh="fsaverage5", vertices=np.array([20_484])), "outside"),

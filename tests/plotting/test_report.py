@@ -9,12 +9,12 @@ import pytest
 
 from neurodecode.core.artifacts import Document, Features
 from neurodecode.core.errors import DataError
+from neurodecode.plotting.audit_panel import describe_audit
 from neurodecode.plotting.gallery import Gallery
 from neurodecode.plotting.report import Report
 from neurodecode.plotting.report_context import read_context
 from neurodecode.plotting.scores_chart import ScoresChart
-from neurodecode.plotting.verdicts import judge
-from tests.plotting.plotting_data import LEAK, make_pictures, make_scores
+from tests.plotting.plotting_data import LEAK, make_audit, make_pictures, make_scores
 
 TRANSDUCTIVE = "transductive contact, named by the file: step 'z' has seen all. Reason given: why"
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
@@ -158,30 +158,42 @@ def test_a_context_that_does_not_fit_is_refused() -> None:
     assert read_context('{"title": "t", "from the future": 1}').title == "t"
 
 
-def kinds(**changes: object) -> list[str]:
-    from neurodecode.plotting.chart import read_claims
+def test_the_audit_is_printed_as_it_was_stored() -> None:
+    html = Report().run([make_audit(), make_scores()]).html
+    page = Page(html)
+    assert not page.open
+    for expected in (
+        "Identifies categories only", "Nothing beyond the category.", "the ceiling",
+        "true features (ceiling)", "0.501 ± 0.030", "p = 0.02", "50 refits", "+0.0600",
+        "[−0.0200, 0.140]",
+    ):  # fmt: skip
+        assert expected in page.text, expected
+    assert "No controls were run" not in page.text
+    table = describe_audit(make_audit())
+    assert table["headings"] == ["shuffled brain", "prior only", "true features (ceiling)"]
+    names = [row["claim"] for row in table["rows"]]
+    assert names == ["pairwise", "pairwise within category", "top-1"], "judged ones first"
+    cells = [[cell["mark"] for cell in row["cells"]] for row in table["rows"]]
+    assert cells == [["", "✓", "", ""], ["", "", "✗", ""], ["", "", "", ""]]
 
-    scores = make_scores(**changes)
-    return [verdict.kind for verdict in judge(scores, read_claims(scores))]
+
+@pytest.mark.parametrize(
+    ("verdict", "tone"),
+    [
+        ("not above its controls", "bad"),
+        ("cannot be told", "open"),
+        ("identifies images", "plain"),
+        ("a word of a later version", "plain"),
+    ],
+)
+def test_only_what_is_not_above_its_controls_is_red(verdict: str, tone: str) -> None:
+    page = Page(Report().run([make_audit(verdict=verdict)]).html)
+    assert f"audit {tone}" in [a.get("class") for _, a in page.found]
+    assert f"verdict-word {tone}" in [a.get("class") for _, a in page.found]
 
 
-def test_verdicts() -> None:
-    assert kinds() == ["good", "good", "bad"]
-    table = make_scores().summary
-    # A control that is not beaten is said so at the top, too.
-    assert Report().run([make_scores()]).html.count("does NOT beat nearest training") == 2
-    assert kinds(summary=table.with_columns(p=[0.2, np.nan, np.nan]))[0] == "bad"
-    # Of a distance, less is better.
-    assert kinds(scale="distance")[1:] == ["bad", "bad"]
-    less = table.with_columns(diff_low=[0, -0.3, -0.1], diff_high=[0, -0.1, 0.1])
-    assert kinds(summary=less, scale="distance")[1:] == ["good", "bad"]
-    # Without a paired difference the intervals decide.
-    nan = [np.nan] * 3
-    unpaired = table.with_columns(diff_low=nan, diff_high=nan)
-    assert kinds(summary=unpaired)[1:] == ["good", "bad"]
-    # Without p the interval is held against chance.
-    assert kinds(summary=table.with_columns(p=nan))[0] == "good"
-    assert kinds(summary=table.with_columns(p=nan, low=[0.4, 0.4, 0.4]))[0] == "bad"
-    true = table.with_columns(name=["all", "control: true features", "control: x"])
-    assert kinds(summary=true)[1] == "plain"
-    assert kinds(summary=table.take(slice(0, 1))) == ["good", "open"]
+def test_scores_without_an_audit_are_not_judged() -> None:
+    page = Page(Report().run([make_scores()]).html)
+    assert "No controls were run; nothing here was audited." in page.text
+    for word in ("beats", "Better"):
+        assert word not in page.text

@@ -9,9 +9,9 @@ import pytest
 
 from neurodecode.core.errors import DataError
 from neurodecode.core.tables import Table
-from neurodecode.plotting.chart import draw_chart, format_number, read_claims
+from neurodecode.plotting.chart import choose_claims, draw_chart, format_number, read_claims
 from neurodecode.plotting.scores_chart import ScoresChart
-from tests.plotting.plotting_data import LEAK, make_scores
+from tests.plotting.plotting_data import LEAK, make_audit, make_scores
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -43,6 +43,14 @@ def test_marks_stand_where_the_values_are() -> None:
     np.testing.assert_allclose(ends, [0.80, 0.88], atol=0.002)
     null = [line for line in root.iter(f"{SVG}line") if line.attrib["stroke"] == "#c98a2b"]
     assert len(null) == 50
+
+
+def test_of_an_audit_the_judged_claims_and_their_controls_are_drawn() -> None:
+    names = [claim.label for claim in choose_claims(make_audit())]
+    assert names == ["pairwise", "true features", "pairwise within category", "prior only"]
+    root = ET.fromstring(draw_chart(make_audit()))
+    assert len(list(root.iter(f"{SVG}circle"))) == 4
+    assert format_number(1.1e-16) == "0"
 
 
 def test_everything_lies_within_the_axis() -> None:

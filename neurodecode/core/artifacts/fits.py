@@ -52,8 +52,8 @@ class Split(Artifact):
     def __post_init__(self) -> None:
         if self.roles.shape[1] != len(self.samples):
             raise DataError(
-                f"split: roles are for {self.roles.shape[1]} samples, the table has "
-                f"{len(self.samples)}."
+                f"split: roles are for {self.roles.shape[1]} samples, but the table has "
+                f"{len(self.samples)}. Give one column of roles per sample."
             )
 
     @property

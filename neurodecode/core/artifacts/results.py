@@ -29,7 +29,11 @@ class Scores(Artifact):
         r and r² never mix.
     summary : Table
         One row per claim: name, value, low, high (bootstrap interval), chance, n, and, where a
-        null was computed, null_mean, null_sd, p.
+        null was computed, null_mean, null_sd, p. Where candidates share a column: within (its
+        name) and only (the one value that a row is of), else empty. An audit adds rows of
+        comparisons with controls (evaluation.audit says which columns).
+    of : str
+        What was scored: "image", "features", or "item" where a metric does not say.
     ceiling : array or None, shape (n,)
         In the same unit as the values.
     p, q : array or None, shape (n,)
@@ -40,6 +44,13 @@ class Scores(Artifact):
         Of voxels, for maps.
     notices : sequence of str
         What the report must say: contacts that the file names, warnings.
+    verdict : str
+        Of an audit, in its words (evaluation.audit says when it gives which); empty before one:
+        "identifies images", "identifies items" (of features, say), "identifies categories only",
+        "above its controls", "no better than the nearest training item", "not above its
+        controls", "cannot be told".
+    reasons : sequence of str
+        The verdict's figures in sentences, the decisive one first.
     test_set : str
         Digest of the rows scored; counts how often this test set was looked at.
     """
@@ -50,12 +61,15 @@ class Scores(Artifact):
     metric: str
     scale: Literal["r", "r2", "accuracy", "similarity", "distance"]
     summary: Table
+    of: str = "item"
     ceiling: Array | None = dims("item", default=None)
     p: Array | None = dims("item", default=None)
     q: Array | None = dims("item", default=None)
     null: Array | None = dims("refit", default=None)
     space: Space = field(default_factory=Space)
     notices: tuple[str, ...] = ()
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
     test_set: str = ""
 
     def __post_init__(self) -> None:
