@@ -122,7 +122,7 @@ def build_graph(
     order = sort_steps(draft)
     graph = expand(draft, order)  # checks settings and wiring, whatever else was found
     if draft.problems:
-        raise PipelineError(draft.problems)
+        raise PipelineError(sorted(draft.problems, key=_read_line))
     return graph
 
 
@@ -181,7 +181,8 @@ def _read_seed(draft: Draft, node: Node | None) -> None:
     else:
         draft.complain(
             node.line,
-            f"seed: give a whole number of 0 or more, of 18 digits or fewer; got {describe(node)}.",
+            f"seed: got {describe(node)}. Allowed: a whole number of 0 or more, of 18 digits or "
+            "fewer.",
         )
 
 
@@ -274,3 +275,8 @@ def _read_steps(draft: Draft, root: Node) -> None:
             draft.broken.add(name)
         else:
             read_step(draft, name, substitute(node, draft.params))
+
+
+def _read_line(problem: str) -> int:
+    found = re.match(r"[^:]*:(\d+): ", problem)  # "file:line: what is wrong"
+    return int(found[1]) if found else 0
