@@ -86,16 +86,25 @@ def write_reports(
 def drop_damaged_reports(
     graph: Graph, store: Store, cards: Mapping[Any, Mapping[str, Any]], out: Path, tell: Listener
 ) -> bool:
-    """Remove reports that are to be written and cannot be read; tell whether there were any."""
+    """Remove reports and audits that are to be told and cannot be read; tell if there were any.
+
+    All else that is damaged is met, and mended, by the step that reads it.
+    """
     from neurodecode.core.errors import StoreError
     from neurodecode.core.runner import News
     from neurodecode.core.seals import word_damage
 
+    wanted = [
+        (label, card)
+        for label, card, path, stamp in _list_reports(graph, cards, out)
+        if not _is_current(path, stamp)
+    ]
+    audits = [key for key, card in cards.items() if card["stage"] == "evaluation.audit"]
+    wanted += [(graph.instances[key].label, cards[key]) for key in audits]
     damaged = False
-    for label, card, path, stamp in _list_reports(graph, cards, out):
+    for label, card in wanted:
         try:
-            if not _is_current(path, stamp):
-                store.read(card)
+            store.read(card)
         except StoreError as error:
             damaged = True
             tell(News("damaged", label, word_damage(error)))

@@ -2,7 +2,10 @@
 
 artifacts/      what stages exchange
 stage.py        the contract every stage keeps; stages by address
-pipeline.py     a pipeline file to a graph: yaml_tree, draft (steps), controls, branches, graph
+pipeline.py     a pipeline file to a graph: yaml_reader, yaml_tree and overrides (its text); draft,
+                root, axes and steps (what it says); controls, order, branches and settings (what it
+                means); graph
+locate.py       the file of a stage of one's own, found without running it
 planner.py      fresh, stale, missing, waiting, and why
 fingerprint.py  settings + code + inputs → key
 store.py        results and their cards; hdf5.py and packing.py beneath it
@@ -11,5 +14,6 @@ runner.py       executes a plan: tasks.py one step, workers.py local processes, 
 lineage.py      contact with rows; trace.py follows it through a step
 rows.py         joining samples and items
 lint/           what lineage cannot see; looks.py how often a test set was scored
-checks.py  errors.py  digests.py  tables.py  files.py  raw.py  resources.py  progress.py  device.py
+checks.py  errors.py  visible.py  digests.py  tables.py  files.py  raw.py  resources.py
+progress.py  device.py
 """

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from neurodecode.core.errors import PipelineError
 from neurodecode.core.stage import Stage
-from neurodecode.core.yaml_tree import MAX_PROBLEMS, Node, Place, find_variables, name_place
+from neurodecode.core.yaml_reader import MAX_PROBLEMS
+from neurodecode.core.yaml_tree import Node, Place, find_variables, name_place
 
 AUDIT = "audit"  # the step that controls add
 ROOT_KEYS = ("title", "source", "description", "seed", "params", "each", "steps", "controls")

@@ -210,15 +210,13 @@ def check_scored_rows(
             level, n_touched = _find_level(contact, scored, rows, wanted, shown)
             if n_touched:
                 text = _describe(contact, level, n_touched, len(rows), int(fold))
-                if contact.reason is not None:
-                    notices[
-                        f"{contact.kind} contact, named by the file: {text} "
-                        f"Reason given: {contact.reason}"
-                    ] = None
-                elif allow_leakage is not None:
-                    notices[
-                        f"LEAKAGE, allowed by the file: {text} Reason given: {allow_leakage}"
-                    ] = None
+                reason = contact.reason if contact.reason is not None else allow_leakage
+                if contact.kind == "transductive" and contact.reason is not None:
+                    found = "transductive contact, named by the file"
+                else:  # of labels, or allowed where the rows are scored
+                    found = "LEAKAGE, allowed by the file"
+                if reason is not None:
+                    notices[f"{found}: {text} Reason given: {reason}"] = None
                 else:
                     refused.append((n_touched, contact, text))
             if contact.kind == "label" and "stimulus" not in wanted:

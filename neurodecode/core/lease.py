@@ -172,8 +172,7 @@ def _take(path: Path, expiry: float) -> bytes | None:
 
 def _beat(path: Path, content: bytes, every_s: float, stop: threading.Event) -> None:
     while not stop.wait(every_s):
-        if (
-            read_lease(path) == content
-        ):  # not one that was taken over while this process was stopped
+        # A lease that was taken over while this process was stopped is not to be kept alive.
+        if read_lease(path) == content:
             with contextlib.suppress(OSError):
                 os.utime(path)

@@ -8,7 +8,8 @@ from neurodecode.core.checks import list_names, name_nearest
 from neurodecode.core.draft import ROOT_KEYS
 from neurodecode.core.errors import PipelineError
 from neurodecode.core.visible import show
-from neurodecode.core.yaml_tree import Node, parse_yaml
+from neurodecode.core.yaml_reader import parse_yaml
+from neurodecode.core.yaml_tree import Node
 
 ROOTS = tuple(key for key in ROOT_KEYS if key != "steps")
 

@@ -267,20 +267,15 @@ class Run:
         if instance.id in self.mended:
             return False
         self.mended.add(instance.id)
-        damaged = False
-        for key in {(r.step, r.branch) for r in instance.refs()}:
-            if key in self.dropped:  # another step met the damage first
-                damaged = True
-                continue
+        inputs = {(r.step, r.branch) for r in instance.refs()}
+        for key in inputs - self.dropped:
             card = self.summary.cards[key]
-            problems = verify_file(Path(card["path"]))
-            if problems:
-                damaged = True
+            if problems := verify_file(Path(card["path"])):
                 self.tell_damage(self.graph.instances[key].label, problems[:1])
                 self.store.remove(card)
                 self.dropped.add(key)
                 del self.summary.cards[key]
-        return damaged
+        return bool(inputs & self.dropped)  # another step may have met the damage first
 
     def fail(self, instance: Instance, outcome: Outcome) -> None:
         """Note a failure and keep its traceback."""

@@ -38,12 +38,12 @@ def read_step(draft: Draft, name: str, node: Node) -> None:
         if key == "gather":
             spec.gather = _read_gather(draft, name, value)
         elif key == "allow_missing":
-            if to_plain(value, typed=True) not in (True, False):
+            allowed = to_plain(value, typed=True)
+            if not isinstance(allowed, bool):
                 draft.complain(
-                    line, f"{name}: allow_missing: got {describe(value)}. Allowed: true, "
-                    "false."
-                )  # fmt: skip
-            spec.allow_missing = to_plain(value, typed=True) is True
+                    line, f"{name}: allow_missing: got {describe(value)}. Write true or false."
+                )
+            spec.allow_missing = allowed is True
         elif key in ("allow_transductive", "allow_leakage"):
             reason = to_plain(value)
             if not isinstance(reason, str) or len(reason.split()) < 2:

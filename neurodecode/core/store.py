@@ -75,7 +75,7 @@ class Store:
     Attributes
     ----------
     damage : list of str
-        What was found damaged and passed over; whoever tells the user empties it.
+        What was found damaged and passed over.
     """
 
     def __init__(self, folder: Path, behind: Iterable[Path] = ()) -> None:

@@ -248,7 +248,7 @@ def _run(task: Task, stage: Stage, store: Store, inputs: dict[str, Any]) -> Any:
 def _do_block(task: Task, stage: Stage, store: Store, inputs: dict[str, Any], block: str) -> None:
     if store.read_block(task.address, task.key, block) is not None:
         return
-    # a lease of its own: workers of several processes share out the pieces of one step
+    # a lease of its own: workers of several processes may be at the pieces of one step
     with holding(_name_piece(task, store, block), report_wait):
         if store.read_block(task.address, task.key, block) is not None:
             return

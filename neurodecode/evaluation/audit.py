@@ -168,7 +168,7 @@ def _find_obstacle(scores: Scores) -> str:
     if any(notice.startswith(LEAKAGE) for notice in scores.notices):
         return "Leakage was allowed: what is above its controls may be what leaked."
     if scores.metric in NO_EVIDENCE:
-        return f"No {scores.metric} is evidence of decoding: the wrong image can have it, too."
+        return f"The {scores.metric} is no evidence of decoding: the wrong image can have it, too."
     return ""
 
 
@@ -215,7 +215,7 @@ def _make_table(summary: Table, claims: list[Judged], judged: list[Judged]) -> T
             row.update(null_mean=refits.value, null_sd=refits.null_sd, null_n=refits.null_n,
                        p=refits.p)  # fmt: skip
         rows.append({**row, "judged": claim.claim in names})
-    for claim in claims:
+    for row, claim in zip(_list_rows(summary), claims, strict=True):
         for c in claim.comparisons:
             if claim.claim in names or np.isfinite(c.value):
                 rows.append(
@@ -223,7 +223,7 @@ def _make_table(summary: Table, claims: list[Judged], judged: list[Judged]) -> T
                      "claim": claim.claim, "value": c.value, "low": c.low, "high": c.high,
                      "diff": c.diff, "diff_low": c.diff_low, "diff_high": c.diff_high,
                      "null_sd": c.null_sd, "null_n": c.null_n, "p": c.p, "n_units": c.n_units,
-                     "chance": summary["chance"][claims.index(claim)],
+                     "chance": row["chance"], "n": row["n"],
                      "outcome": c.outcome if claim.claim in names else ""}
                 )  # fmt: skip
     blank = {**dict.fromkeys(COUNTS, 0), **dict.fromkeys(TEXTS, ""), "judged": False}

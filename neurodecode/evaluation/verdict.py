@@ -228,12 +228,10 @@ def decide(of: str, first: Judged, within: Judged | None) -> Verdict:
         return "cannot be told" if first.read == "untold" else "not above its controls"
     if within is not None and within.read == "not above":
         return "identifies categories only"
-    if first.copied != "above":
-        return (
-            "cannot be told"
-            if first.copied == "untold"
-            else ("no better than the nearest training item")
-        )
+    if first.copied == "untold":
+        return "cannot be told"
+    if first.copied == "not above":
+        return "no better than the nearest training item"
     if within is None or "untold" in (within.read, within.copied) or within.copied == "not above":
         return "above its controls"
     return "identifies images" if of == "image" else "identifies items"

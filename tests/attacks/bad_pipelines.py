@@ -209,7 +209,12 @@ VALUES = [
     Case(
         "perhaps a missing branch",
         change("features: pixels}", "features: pixels, allow_missing: maybe}"),
-        ("pipe.yaml:10", "allow_missing: got 'maybe'", "true, false"),
+        ("pipe.yaml:10", "allow_missing: got 'maybe'", "Write true or false"),
+    ),
+    Case(
+        "one for yes",
+        change("features: pixels}", "features: pixels, allow_missing: 1}"),
+        ("pipe.yaml:10", "allow_missing: got '1'", "Write true or false"),
     ),
     Case(
         "a path that leaves the data",

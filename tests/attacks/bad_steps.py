@@ -1,7 +1,7 @@
 """Mistakes in steps, in what they read, and in their branches, with what must be said of them."""
 
 from tests.attacks.cases import Case
-from tests.attacks.mistakes import DIGITS, EACH, GOOD, MINE, STAGE, change, own, write
+from tests.attacks.mistakes import DIGITS, EACH, GOOD, MINE, READER, STAGE, change, own, write
 
 STEPS = [
     Case(
@@ -83,6 +83,36 @@ STEPS = [
         "a class that is no stage",
         own("foreign_stage", "class Mine:\n    pass\n"),
         ("pipe.yaml:2", "has no stage class 'Mine'", "derive the class from"),
+    ),
+    Case(
+        "a stage whose raw file has no end",
+        own(
+            "endless_stage",
+            READER + '\n    def sources(self):\n        return [Path("/dev/zero")]\n',
+        ),
+        ("a: endless_stage:Mine", "/dev/zero is neither a file nor a folder", "Correct its path"),
+    ),
+    Case(
+        "a stage that cannot say what it reads",
+        own("unsure_stage", READER + "\n    def sources(self):\n        return 1 / 0\n"),
+        ("a: unsure_stage:Mine", "what it reads cannot be told: ZeroDivisionError", "Check its"),
+    ),
+    Case(
+        "settings that break a stage's own check",
+        own(
+            "strict_stage",
+            READER.replace(
+                "    def run",
+                "    size: float = 1\n\n    def model_post_init(self, _):\n"
+                "        1 / self.size\n\n    def run",
+            ),
+            "steps:\n  a: {stage: 'NAME:Mine', size: 0}\n",
+        ),
+        (
+            "pipe.yaml:2",
+            "cannot be made of these settings: ZeroDivisionError",
+            "Check their values",
+        ),
     ),
     Case(
         "an input left out",

@@ -160,6 +160,9 @@ STAGES = {
 
             stage: ClassVar[str] = "five.joined:Joined"
 
+            def sees(self):
+                return {"parts": "row"}
+
             def run(self, parts: dict[str, Features]) -> Features:
                 first = next(iter(parts.values()))
                 data = np.concatenate([np.asarray(p.data) for p in parts.values()], axis=1)

@@ -54,11 +54,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One file: which maker, with which seed, and the damages; another to splice in; its use."""
+    """One file: which maker, with which seed, the damages, and what it is used for."""
 
     maker: int
     seed: int
-    other: int
     use: int
     changes: tuple[Change, ...]
 
@@ -70,24 +69,24 @@ CHANGES = st.builds(
     length=st.sampled_from([1, 2, 4, 8, 64, 512]),
     value=st.one_of(st.integers(0, 255), st.sampled_from(EXTREMES)),
 )
-FILES = st.one_of(
-    st.builds(  # hostile as made, and sometimes damaged on top
+
+
+def draw_files(n: int) -> list[Drawn]:
+    """Return n examples: half of them hostile, evenly over the makers, half healthy and damaged."""
+    share = n // (2 * len(MAKERS))
+    hostile = [drawn for i in range(len(MAKERS)) for drawn in draw(_describe_files(i), share)]
+    return hostile + draw(_describe_files(-1), n - len(hostile))
+
+
+def _describe_files(maker: int) -> st.SearchStrategy[Drawn]:
+    changes = st.one_of(st.just(()), st.tuples(CHANGES))  # hostile as made, or damaged on top
+    return st.builds(
         Drawn,
-        maker=st.integers(0, len(MAKERS) - 1),
+        maker=st.just(maker),
         seed=st.integers(0, 2**32 - 1),
-        other=st.integers(0, 2**32 - 1),
         use=st.integers(0, len(USES) - 1),
-        changes=st.one_of(st.just(()), st.tuples(CHANGES)),
-    ),
-    st.builds(  # healthy, then damaged
-        Drawn,
-        maker=st.just(-1),
-        seed=st.integers(0, 2**32 - 1),
-        other=st.integers(0, 2**32 - 1),
-        use=st.integers(0, len(USES) - 1),
-        changes=st.lists(CHANGES, min_size=1, max_size=6).map(tuple),
-    ),
-)
+        changes=st.lists(CHANGES, min_size=1, max_size=6).map(tuple) if maker < 0 else changes,
+    )
 
 
 def draw(strategy: st.SearchStrategy[Any], n: int) -> list[Any]:
@@ -107,13 +106,10 @@ def draw(strategy: st.SearchStrategy[Any], n: int) -> list[Any]:
     return list(found)[:n]
 
 
-def damage(data: bytes, changes: tuple[Change, ...], other: bytes, seed: int = 0) -> bytes:
-    """Return bytes with all changes made, one after the other.
-
-    The seed shifts all places: hypothesis draws many examples that are almost alike.
-    """
+def damage(data: bytes, changes: tuple[Change, ...], other: bytes, rng: random.Random) -> bytes:
+    """Return bytes with all changes made, one after the other, their places shifted at random."""
     out = bytearray(data)
-    shift = random.Random(seed).random()
+    shift = rng.random()
     for change in changes:
         i, n = int((change.place + shift) % 1 * len(out)), change.length
         if change.what == "bit" and out:
@@ -140,12 +136,13 @@ def damage(data: bytes, changes: tuple[Change, ...], other: bytes, seed: int = 0
 def make_file(drawn: Drawn, folder: Path) -> tuple[Path, str]:
     """Write the file of an example; return its path and the key to ask for."""
     maker = make_seed if drawn.maker < 0 else MAKERS[drawn.maker]
-    path, key = maker(folder, random.Random(drawn.seed))
+    rng = random.Random(repr(drawn))  # hypothesis draws many examples that are almost alike
+    path, key = maker(folder, rng)
     if drawn.changes:
         aside = folder / "aside"
         aside.mkdir()
-        other, _ = maker(aside, random.Random(drawn.other))
-        path.write_bytes(damage(path.read_bytes(), drawn.changes, other.read_bytes(), drawn.seed))
+        other, _ = maker(aside, rng)
+        path.write_bytes(damage(path.read_bytes(), drawn.changes, other.read_bytes(), rng))
         shutil.rmtree(aside)
     return path, key
 

@@ -489,7 +489,8 @@ LEAKS = (
 
 def run_steps(cache: Path, steps: str, *, each: str = "", more: str = "") -> Summary:
     """Run the base and these steps, in one cache."""
-    head = f"seed: 0\n{f'each: {{{each}}}' if each else ''}\nsteps:\n"
+    repeated = f"each: {{{each}}}" if "${" in steps else ""  # an honest twin may need none
+    head = f"seed: 0\n{repeated}\nsteps:\n"
     text = "".join(f"  {line}\n" for line in (BASE + steps).splitlines())
     graph = build_graph(head + text + more, cache / "leak.yaml")
     return run_graph(graph, Store(cache))

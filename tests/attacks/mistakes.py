@@ -38,6 +38,11 @@ class Mine(Stage):
     def run(self, features: Features) -> Features:
         return features
 '''
+READER = (
+    STAGE.replace("features: Features", "")
+    .replace("return features", "...")
+    .replace("import ClassVar", "import ClassVar\nfrom pathlib import Path")
+)
 MINE = "steps:\n  a: {stage: 'NAME:Mine'}\n"
 
 

@@ -14,7 +14,7 @@ WHERE = re.compile(
 NEXT = re.compile(
     r"\b(Did you mean|Known|Give|Write|write|Name|Remove|Rename|Use|Close|Check|Put|Keep|Save|"
     r"Leave|Mend|Correct|Train|Type|Indent|Align|Annotate|Import|It gives|Quote|pip install|"
-    r"Gather|Let|Make|Was a|give a|Values|Allowed: true)\b"
+    r"Gather|Let|Make|Was a|give a|Values)\b"
 )
 SENTENCE = re.compile(r"[.?!](?=\s+[A-Z'\"-]|$)")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from neurodecode.core.artifacts import Scores
 from neurodecode.core.store import Store
 from tests.attacks.leaky_pipelines import (
     DECODED,
@@ -89,6 +90,21 @@ def test_a_permission_counts_only_while_it_is_given(cache: Path) -> None:
         assert find_error(done) == ""
         assert any(reason in notice for notice in read_notices(cache, done))
         assert "has seen" in find_error(run_steps(cache, plain))
+
+
+def test_no_audit_makes_good_a_leak_that_was_allowed(cache: Path) -> None:
+    found = []
+    for how in (', allow_leakage: "to see"', ", split: split"):
+        steps = decode() + retrieve(how) + show("shown")
+        done = run_steps(cache, steps, more="controls: {of: scores, kinds: [mean_embedding]}\n")
+        assert find_error(done) == ""
+        audit = Store(cache).read(done.cards[("audit", ())])["scores"]
+        assert isinstance(audit, Scores)
+        found.append((audit.verdict, audit.reasons[0]))
+    (leaky, honest) = found
+    assert leaky[0] == "cannot be told"
+    assert "Leakage was allowed" in leaky[1]
+    assert "Leakage" not in honest[1]
 
 
 def test_a_step_is_named_as_this_file_names_it(cache: Path) -> None:

@@ -41,6 +41,31 @@ class Slow(Stage):
         return Features(data=np.zeros((1, 1)), items=Table({"id": ["a"]}))
 '''
 SLOW_PIPELINE = 'steps:\n  slow: {{stage: "five.slow:Slow", seconds: {seconds}}}\n'
+SLOW_PIECES = 'steps:\n  slow: {{stage: "five.slow_pieces:SlowPieces", seconds: {seconds}}}\n'
+
+
+PIECES = '''
+class SlowPieces(Stage):
+    """Take some seconds for each of six pieces."""
+
+    stage: ClassVar[str] = "five.slow_pieces:SlowPieces"
+    seconds: float
+
+    def blocks(self):
+        return [f"piece{i}" for i in range(6)]
+
+    def run_block(self, block):
+        with Path(os.environ["FIVE_SECONDS_DIARY"]).open("a") as stream:
+            stream.write(f"{block} {os.getpid()}\\n")
+        time.sleep(self.seconds)
+        return {"part": np.zeros(3)}
+
+    def assemble(self, parts):
+        return Features(data=np.zeros((1, 1)), items=Table({"id": ["a"]}))
+
+    def run(self) -> Features:
+        return self.run_in_blocks()
+'''
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +80,7 @@ def made(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("hosts", "workers"),
-    [(["", ""], 0), (["", "", "", ""], 0), (["", ""], 2), (["node1", "node2"], 0)],
+    [(["", "", "", ""], 0), (["", ""], 2), (["node1", "node2"], 0)],
 )
 def test_each_result_is_computed_once(made, tmp_path, hosts, workers):
     five, digests, diary = made
@@ -83,19 +108,21 @@ class Slowly:
     def __init__(self, folder, seconds=30.0):
         self.five = FiveSeconds(folder)
         (folder / "five" / "slow.py").write_text(HEAD + SLOW)
+        (folder / "five" / "slow_pieces.py").write_text(HEAD + PIECES)
         self.cache = folder / "cache"
         self.use(seconds)
 
-    def use(self, seconds):
-        (self.five.folder / "slow.yaml").write_text(SLOW_PIPELINE.format(seconds=seconds))
+    def use(self, seconds, pipeline=SLOW_PIPELINE):
+        (self.five.folder / "slow.yaml").write_text(pipeline.format(seconds=seconds))
 
-    def start(self, host="", lease_s=None):
+    def start(self, host="", lease_s=None, workers=0):
         env = {"NEURODECODE_HOST": host} if host else {}
         env |= {"NEURODECODE_LEASE_S": str(lease_s)} if lease_s else {}
         command = [sys.executable, "-m", "neurodecode", "run", str(self.five.folder / "slow.yaml")]
         return subprocess.Popen(
-            [*command, "--cache", str(self.cache)], env=self.five.environment(**env),
-            cwd=self.five.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [*command, "--cache", str(self.cache), "--workers", str(workers)],
+            env=self.five.environment(**env), cwd=self.five.folder, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def read(self):
@@ -117,6 +144,15 @@ class Slowly:
 @pytest.fixture
 def slowly(tmp_path):
     return Slowly(tmp_path)
+
+
+def test_workers_of_two_processes_do_no_piece_twice(slowly):
+    slowly.use(0.5, SLOW_PIECES)
+    processes = [slowly.start(workers=2) for _ in range(2)]
+    ended = [wait_for(process) for process in processes]
+    assert [(e.code, e.err) for e in ended] == [(0, ""), (0, "")]
+    assert sorted(slowly.read()) == [f"piece{i}" for i in range(6)]
+    slowly.check_clean()
 
 
 def test_a_dead_process_is_succeeded_at_once(slowly):

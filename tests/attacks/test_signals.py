@@ -54,7 +54,7 @@ LONG_PIPELINE = 'steps:\n  long: {{stage: "five.long:Long", kind: {kind}}}\n'
 
 @pytest.fixture(scope="module")
 def five(tmp_path_factory):
-    five = FiveSeconds(tmp_path_factory.mktemp("five"), megabytes=8, sleep_s=0.02)
+    five = FiveSeconds(tmp_path_factory.mktemp("five"), megabytes=8, sleep_s=0.01)
     start = time.monotonic()
     assert five.run(five.folder / "whole").code == 0
     five.seconds = time.monotonic() - start
@@ -114,7 +114,7 @@ def interrupt_often(five, numbers, cache):
 
 
 def test_a_signal_at_any_moment_ends_the_run(five, tmp_path):
-    interrupt_often(five, range(6), tmp_path / "cache")
+    interrupt_often(five, range(4), tmp_path / "cache")
 
 
 @pytest.mark.slow
@@ -157,6 +157,17 @@ def test_a_long_call_is_no_excuse(five, tmp_path, kind, workers, signum):
     arguments = ("--workers", str(workers))
     process = start_long(five, tmp_path / "cache", kind, arguments=arguments)
     send_and_check(process, signum, kind == "stubborn", tmp_path / "cache")
+
+
+def test_a_worker_does_not_outlive_the_first_process(five, tmp_path):
+    """Nor does it leave a lease: it is killed -9, and its worker is inside a long step."""
+    cache = tmp_path / "cache"
+    process = start_long(five, cache, "stubborn", arguments=("--workers", "1"))
+    assert [s for s in list_strays(cache) if s.endswith(".lease")]
+    process.kill()
+    wait_for_group(process.pid, WITHIN_S)
+    assert list_strays(cache) == []
+    process.communicate()
 
 
 def test_a_second_signal_ends_at_once(five, tmp_path):

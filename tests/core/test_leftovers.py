@@ -15,6 +15,7 @@ from neurodecode.core.files import FORGOTTEN_S, MARK, write_text
 from neurodecode.core.leftovers import list_orphans, remove_leftovers, remove_orphan
 from neurodecode.core.processes import describe_self
 from neurodecode.core.tables import Table
+from tests.core.toy_package import Workshop
 
 ME = describe_self()
 ELSEWHERE = replace(ME, place="node7.0a1b2c3d")
@@ -94,6 +95,16 @@ def test_what_nobody_comes_back_to_is_for_gc(store):
     for path in found:
         remove_orphan(path)
     assert not any(path.exists() for path in found)
+
+
+def test_every_run_clears_up(tmp_path, dead):
+    """One that finds everything fresh, too: the process may have died after its last result."""
+    shop = Workshop(tmp_path)
+    for computed in (4, 0):
+        strays = [leave(shop.store.folder, dead), leave(shop.store.folder / "a.b", dead)]
+        strays.append(lease(shop.store, "k", dead))
+        assert len(shop.compute()) == computed
+        assert not any(path.exists() for path in strays)
 
 
 def test_a_cache_that_is_not_there_yet(store):

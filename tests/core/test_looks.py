@@ -8,7 +8,7 @@ import pytest
 from neurodecode.core.artifacts import Predictions, make_samples
 from neurodecode.core.lint import find_in_graph
 from neurodecode.core.lint.often import expect_maximum
-from neurodecode.core.looks import ITEMS, N_KEPT, Look, Rows, write_look
+from neurodecode.core.looks import ITEMS, N_KEPT, Look, Rows, describe_look, write_look
 from neurodecode.core.pipeline import build_graph
 from neurodecode.core.rows import list_predicted_rows
 from neurodecode.core.runner import run_graph
@@ -84,6 +84,28 @@ def test_a_look_says_what_it_was(cache):
     spread = scores.summary["high"][0] - scores.summary["low"][0]
     assert look.se == pytest.approx(spread / 3.92)
     assert look.when == done.cards[("scores", ())]["started"]
+
+
+def test_a_look_is_told_by_content_not_by_code(cache):
+    """Other code, versions or lineage with the same bytes are the same look."""
+    _, done, _ = score(cache)
+    card = done.cards[("scores", ())]
+    scores = Store(cache).read(card)["scores"]
+    given = Store(cache).read(done.cards[("decoded", ())])
+
+    def name(**changes):
+        look, _ = describe_look({**card, **changes}, given, scores)
+        return look.name, look.scored
+
+    def redigest(field):
+        inputs = {n: {**one, field: "0" * 32} for n, one in card["inputs"].items()}
+        return name(inputs=inputs)
+
+    assert name(key="0" * 32, version=9, code={}) == redigest("lineage") == name()
+    assert redigest("digest")[0] != name()[0]
+    assert redigest("digest")[1] != name()[1]
+    other = name(settings={**card["settings"], "ties": "strict"})
+    assert (other[0] != name()[0], other[1] == name()[1]) == (True, True)
 
 
 def test_show_lists_what_was_scored(cache):

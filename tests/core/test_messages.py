@@ -131,7 +131,7 @@ def test_several_messages_are_found_in_their_order(messages):
         "used. Remove it, or name it as ${size}.\n"
     )
     found = find_messages(text, messages)
-    assert [m.raised_in[0] for m in found] == ["core.steps.read_step", "core.pipeline._check_used"]
+    assert [m.raised_in[0] for m in found] == ["core.steps.read_step", "core.root.check_used"]
     assert not find_messages("all is well, nothing was printed", messages)
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from neurodecode.core.errors import PipelineError
+from neurodecode.core.yaml_reader import parse_yaml
 from neurodecode.core.yaml_tree import (
     find_variables,
-    parse_yaml,
     resolve_scalar,
     substitute,
     to_plain,
