@@ -34,7 +34,9 @@ def command(
     from neurodecode.core.errors import UserError
 
     if len(reason.strip()) < 3 or not reason.isprintable():
-        raise UserError("accept: --reason: say in words, on one line, why the change is harmless.")
+        raise UserError(
+            "accept: --reason is no line of words. Write, on one line, why the change is harmless."
+        )
     store = open_store(cache)
     wanted, plans = plan_step(open_graph(pipeline, overrides, branch), step, store)
     for key in wanted:

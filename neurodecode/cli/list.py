@@ -34,7 +34,8 @@ def command(
     kinds: tuple[str, ...] = ("stages", "pipelines", *STAGE_FOLDERS)
     if what not in kinds:
         raise UserError(
-            f"list: '{show(what)}'?{name_nearest(what, kinds)} Known: {list_names(kinds, 20)}."
+            f"list: Unknown kind '{show(what)}'.{name_nearest(what, kinds)} "
+            f"Known: {list_names(kinds, 20)}."
         )
     chosen = [s for s in list_stages() if what == "stages" or s.startswith(f"{what}.")]
     print_table(("stage", "what it does"), [(s, _read_sentence(s)) for s in chosen])

@@ -95,7 +95,8 @@ def new_stage(
         module, _, name = address.partition(":")
         if not _is_name(module) or not _is_name(name):
             raise UserError(
-                f"new stage: '{show(address)}': write module:Class, such as smooth:Smooth."
+                f"new stage: '{show(address)}' is not of the form module:Class. Write "
+                "smooth:Smooth, say."
             )
         _check_free(module)
         path, test = Path(f"{module}.py"), Path(f"test_{module}.py")
@@ -103,8 +104,9 @@ def new_stage(
         folder, _, file = address.partition(".")
         if folder not in STAGE_FOLDERS or not _is_name(file):
             raise UserError(
-                f"new stage: '{show(address)}': write folder.name with a folder of "
-                f"{', '.join(STAGE_FOLDERS)}, or module:Class."
+                f"new stage: '{show(address)}' is neither folder.name nor module:Class. Allowed "
+                f"folders: {', '.join(STAGE_FOLDERS)}. Write {STAGE_FOLDERS[0]}.mymethod, or "
+                "mymethod:MyMethod for a file of your own."
             )
         if not (PACKAGE.parent / "pyproject.toml").is_file():
             raise UserError(
@@ -134,7 +136,8 @@ def new_pipeline(
 
     if not (name.isascii() and name.replace("-", "_").isidentifier() and len(name) <= 60):
         raise UserError(
-            f"new pipeline: '{show(name)}': use letters, digits and _, a letter first, 60 in all."
+            f"new pipeline: '{show(name)}' is no name for a file. Use letters, digits and _, a "
+            "letter first, 60 in all."
         )
     folder = Path("pipelines") if Path("pipelines").is_dir() else Path()
     path = folder / f"{name}.yaml"

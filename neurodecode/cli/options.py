@@ -74,7 +74,7 @@ def open_graph(
         variable, equals, value = text.partition("=")
         if not equals:
             raise UserError(
-                f"--branch '{show(text)}': write it as variable=value, such as subject=02."
+                f"--branch '{show(text)}' has no value. Write variable=value, such as subject=02."
             )
         wanted.setdefault(variable, []).append(value)
     return load_pipeline(find_pipeline(name), overrides or [], wanted)

@@ -40,7 +40,10 @@ def command(
     elif what.endswith(".h5"):
         results = [(Path(what), *read_lone_file(Path(what)))]
     else:
-        raise UserError(f"show: name a step of '{what}' too, or a result file (.h5).")
+        raise UserError(
+            f"show: '{what}' is no result file (.h5), and no step is named. Name a step: "
+            f"neurodecode show {what} STEP."
+        )
     looks = open_store(cache).load_looks()
     for path, shown, outputs in results:
         _print_card(path, shown)

@@ -33,7 +33,11 @@ def read_each(
     if zipped is not None and isinstance(zipped.value, dict) and zipped.value:
         groups.append(zipped.value)
     elif zipped is not None:
-        draft.complain(zipped.line, "each: zip: write zip: {one: [a, b], other: [c, d]}.")
+        draft.complain(
+            zipped.line,
+            "each: zip holds no lists to go through together. Write zip: "
+            "{one: [a, b], other: [c, d]}.",
+        )
     for group in groups:
         columns = {name: _read_values(draft, name, node) for name, node in group.items()}
         lengths = {name: len(values) for name, values in columns.items() if values}

@@ -126,8 +126,8 @@ def _read_n_shuffles(draft: Draft, node: Node) -> int:
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_BRANCHES:
         draft.complain(
             given.line,
-            f"controls: n_shuffles: give a whole number of 1 or more, and at most {MAX_BRANCHES}; "
-            f"got {describe(given)}.",
+            f"controls: n_shuffles: got {describe(given)}. Allowed: a whole number of 1 or more, "
+            f"and at most {MAX_BRANCHES}.",
         )
         return 1
     return number

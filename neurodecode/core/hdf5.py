@@ -305,7 +305,8 @@ def open_array(path: Path, file: h5py.File, name: str) -> StoredArray:
     held, wanted, what = measure_storage(dataset)
     if held < wanted:
         raise StoreError(
-            f"{path}: '{name}' claims the shape {dataset.shape}, {wanted} {what}, and holds {held}."
+            f"{path}: '{name}' claims the shape {dataset.shape}, {wanted} {what}, and holds "
+            f"{held}. Delete the file and run the pipeline again."
         )
     dtype = np.dtype(read_text(dataset.attrs["dtype"]))
     if bool(dataset.attrs["text"]):

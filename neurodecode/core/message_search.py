@@ -39,6 +39,11 @@ TITLES = {
         "Stored results that cannot be read",
         "A run removes such a result and computes it again, once. Exit code 1.",
     ),
+    "WriteError": (
+        "Files that cannot be written",
+        "Mend for all: make room (`neurodecode gc FILE --yes` removes results that no pipeline "
+        "needs), or name another folder with `--cache` or `--out`. Exit code 1.",
+    ),
     "Damage": (
         "Damaged results",
         "Told by `neurodecode verify`. Mend for all: `neurodecode verify --delete` removes them, "
@@ -59,7 +64,7 @@ To look up a message, paste it: `neurodecode errors "MESSAGE"`, or, since messag
 `neurodecode errors -` and then the text. `neurodecode errors WORD …` shows those with these words.
 
 `neurodecode` exits with 0 when all is done, 1 when a step failed or a stored result cannot be
-read, 2 when the request or the file has a mistake, 130 when a run is stopped by hand. Wrong options
+read, 2 when the request or the file has a mistake, 130 after Ctrl-C. Wrong options
 of a command are answered by its usage line (exit code 2). Anything else is a mistake of neurodecode
 itself: one line (exit code 1) with the path of the traceback to report; `NEURODECODE_DEBUG=1`
 prints it.

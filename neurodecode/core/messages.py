@@ -14,10 +14,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from neurodecode.core.message_names import is_nearest, name_hole
+
 PACKAGE = Path(__file__).resolve().parents[1]
 KINDS = (
     "PipelineError", "LeakageError", "DataError", "UserError", "StepFailed", "StoreError",
-    "Damage", "TypeError",
+    "WriteError", "Damage", "TypeError",
 )  # fmt: skip
 # A ValueError is for the user where pydantic makes it a mistake in a setting.
 VALIDATORS = ("model_validator", "field_validator")
@@ -32,11 +34,12 @@ ALLOWED = (
 VERBS = (
     "Add", "Annotate", "Ask for", "Average", "Bring", "Change", "Check", "Choose", "Convert",
     "Copy", "Correct", "Decode", "Define", "Delete", "Download", "Draw", "Drop", "Encode", "Fit",
-    "Free", "Get", "Give", "Hand", "Install", "Keep", "Leave", "Let", "Lower", "Make", "Mask",
-    "Mend", "Name", "Normalise", "Number", "On a machine with a network", "Please report", "Put",
-    "Raise", "Read", "Remove", "Rename", "Reorder", "Repeat", "Resample", "Rescale", "Resize",
-    "Return", "Run", "Save", "Scale", "Score", "Select", "Set", "Shorten", "Show", "Split", "Stack",
-    "State", "Take", "Train", "Transpose", "Trim", "Use", "Write",
+    "Free", "Gather", "Get", "Give", "Hand", "Install", "Keep", "Leave", "Let", "Lower", "Make",
+    "Mask", "Mend", "Move", "Name", "Normalise", "Number", "On a machine with a network",
+    "Please report", "Put", "Quote", "Raise", "Read", "Remove", "Rename", "Reorder", "Repeat",
+    "Resample", "Rescale", "Resize", "Return", "Run", "Save", "Scale", "Score", "Select", "Set",
+    "Shorten", "Show", "Split", "Stack", "State", "Take", "Test", "Train", "Transpose", "Trim",
+    "Use", "Write",
 )  # fmt: skip
 _MEND = re.compile(rf"[\[(]?(?:{'|'.join((*ALLOWED, *VERBS))})\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?;:])\s+|(?<=[.!?]\])\s+|(?<=\})\s+(?=[A-Z])")
@@ -127,13 +130,23 @@ def list_messages(package: Path = PACKAGE) -> list[Message]:
     SyntaxError
         A file is no Python.
     """
-    found: dict[tuple[str, str], Message] = {}
+    trees: dict[str, ast.Module] = {}
     for path in sorted(package.rglob("*.py")):
         parts = path.relative_to(package).with_suffix("").parts
-        if "_resources" in parts:
-            continue
-        name = ".".join(parts).removesuffix(".__init__") or "neurodecode"
-        for message in _read_module(ast.parse(path.read_text(encoding="utf-8")), name):
+        if "_resources" not in parts:
+            name = ".".join(parts).removesuffix(".__init__")
+            trees[name] = ast.parse(path.read_text(encoding="utf-8"))
+    constants = {name: _list_assigned(tree.body) for name, tree in trees.items()}
+    wordings = {
+        node.name: (name, node)
+        for name, tree in trees.items()
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name.lstrip("_").startswith("word_")
+    }
+    found: dict[tuple[str, str], Message] = {}
+    for name, tree in trees.items():
+        scope = _Scope(name, _list_imported(tree, constants) | constants[name], wordings)
+        for message in _walk(tree, scope):
             key = (message.kind, message.text)
             known = found.get(key)
             raised = {*(known.raised_in if known else ()), *message.raised_in}
@@ -147,6 +160,7 @@ class _Scope:
 
     module: str
     constants: dict[str, list[ast.expr]]
+    wordings: dict[str, tuple[str, ast.FunctionDef]]  # functions that word a message, by name
     stage: str = ""
     function: str = ""
     local: dict[str, list[ast.expr]] = field(default_factory=dict)
@@ -158,8 +172,16 @@ class _Scope:
         return f"{self.module}.{self.function}" if self.function else self.module
 
 
-def _read_module(tree: ast.Module, name: str) -> Iterator[Message]:
-    yield from _walk(tree, _Scope(name, _list_assigned(tree.body)))
+def _list_imported(
+    tree: ast.Module, constants: dict[str, dict[str, list[ast.expr]]]
+) -> dict[str, list[ast.expr]]:
+    """Return the constants that a module takes from others of the package."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            given = constants.get((node.module or "").removeprefix("neurodecode."), {})
+            found |= {a.name: given[a.name] for a in node.names if a.name in given}
+    return found
 
 
 def _walk(node: ast.AST, scope: _Scope) -> Iterator[Message]:
@@ -185,7 +207,9 @@ def _says_something(pieces: Pieces) -> bool:
     """Tell whether a text is a message, rather than a frame around others ("fold 2: ...")."""
     holes = [p.words for p in pieces if isinstance(p, Hole)]
     longest = max((len(p.strip(" :.")) for p in pieces if isinstance(p, str)), default=0)
-    ends_in_other = holes[-1:] == ["{error}"] and isinstance(pieces[-1], Hole) and longest < 8
+    ends_in_other = (
+        holes[-1:] in (["{error}"], ["{told}"]) and isinstance(pieces[-1], Hole) and longest < 8
+    )
     return longest > 4 and not ends_in_other and "{errors}" not in holes
 
 
@@ -222,7 +246,7 @@ def _list_texts(node: ast.AST, scope: _Scope) -> Iterator[tuple[str, ast.expr, P
     if method == "complain":
         yield "PipelineError", node.args[1], IN_FILE
     elif method == "append" and ast.unparse(node.func).startswith("problems."):
-        kind = "PipelineError" if scope.module == "core.yaml_tree" else "Damage"
+        kind = "Damage" if scope.module in ("core.hdf5", "core.store") else "PipelineError"
         yield kind, node.args[0], ()
     elif name == "ValueError" and scope.validates:
         yield "PipelineError", node.args[0], IN_STEP
@@ -258,12 +282,26 @@ def _read_text(node: ast.expr, scope: _Scope) -> list[Pieces]:
         return [(scope.stage,)]
     if isinstance(node, ast.Name) and node.id not in scope.unfolded:
         given = scope.local.get(node.id) or scope.constants.get(node.id) or []
-        if given and all(_is_text(value) or _is_nearest(value) for value in given):
+        if given and all(_is_text(value) or is_nearest(value) for value in given):
             inner = replace(scope, unfolded=scope.unfolded | {node.id})
             return [pieces for value in given for pieces in _read_text(value, inner)]
     if isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".rstrip", ".strip")):
         return _read_text(node.func.value, scope)  # type: ignore[attr-defined]
-    return [(Hole(_word_hole(node)),)]
+    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    if called in scope.wordings and called not in scope.unfolded:
+        return _read_wordings(called, scope)
+    return [(Hole(name_hole(node)),)]
+
+
+def _read_wordings(name: str, scope: _Scope) -> list[Pieces]:
+    """Return what a function that words a message may return."""
+    module, function = scope.wordings[name]
+    inner = _Scope(
+        module, scope.constants, scope.wordings, function=name,
+        local=_list_assigned(list(ast.walk(function))), unfolded=scope.unfolded | {name},
+    )  # fmt: skip
+    returned = [n.value for n in ast.walk(function) if isinstance(n, ast.Return) and n.value]
+    return [pieces for value in returned for pieces in _read_text(value, inner)]
 
 
 def _is_text(node: ast.expr) -> bool:
@@ -292,85 +330,3 @@ def _join(pieces: Pieces) -> Pieces:
         elif piece:
             joined.append(piece)
     return tuple(joined)
-
-
-# Names in the code whose plain name is another.
-PLAIN = {
-    "spec": "step", "instance": "step", "contact": "step", "task": "step", "ref": "step",
-    "i": "step", "giver": "other step", "refs": "branches", "model_fields": "settings",
-    "kinds": "known", "klass": "class", "cls": "class",
-}  # fmt: skip
-MEASURES = {
-    "sum": "number of", "len": "number of", "min": "smallest", "max": "largest",
-    "nanmin": "smallest", "nanmax": "largest",
-}  # fmt: skip
-UNNAMED = ("flatnonzero", "isfinite", "isin", "count_nonzero")
-
-
-def _word_hole(node: ast.expr) -> str:
-    if isinstance(node, ast.Call) and _is_nearest(node):
-        return f" [Did you mean '{{a known {_name_value(node.args[0])}}}'?]"
-    return f"{{{_name_value(node)}}}"
-
-
-def _is_nearest(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and ast.unparse(node.func) == "name_nearest"
-
-
-def _name_value(node: ast.expr) -> str:
-    """Return a short name for what an expression gives."""
-    if isinstance(node, ast.Name):
-        name = node.id.strip("_").lower()
-        return PLAIN.get(name, name)
-    if isinstance(node, ast.Attribute):
-        return _name_attribute(node)
-    if isinstance(node, ast.Subscript):
-        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-            return node.slice.value
-        return _name_value(node.value).replace("shape of", "size of")
-    if isinstance(node, ast.Call):
-        return _name_call(node)
-    if isinstance(node, ast.BinOp | ast.UnaryOp):
-        text = ast.unparse(node)
-        left = node.operand if isinstance(node, ast.UnaryOp) else node.left
-        return text.lower() if re.fullmatch(r"[\w -]{1,16}", text) else _name_value(left)
-    if isinstance(node, ast.IfExp | ast.BoolOp):
-        return _name_value(node.body if isinstance(node, ast.IfExp) else node.values[0])
-    if isinstance(node, ast.GeneratorExp | ast.ListComp):
-        of_all = node.elt if not isinstance(node.elt, ast.Name) else node.generators[0].iter
-        return _name_value(of_all)
-    if isinstance(node, ast.Starred):
-        return _name_value(node.value)
-    if isinstance(node, ast.List | ast.Tuple) and node.elts:
-        return _name_value(node.elts[0])
-    return "number" if isinstance(node, ast.Compare) else "value"
-
-
-def _name_attribute(node: ast.Attribute) -> str:
-    own = isinstance(node.value, ast.Name) and node.value.id == "self"
-    if node.attr == "shape":
-        owner = node.value
-        while isinstance(owner, ast.Attribute) and owner.attr in ("data", "values"):
-            owner = owner.value
-        return f"shape of {_name_value(owner)}"
-    if node.attr in ("name", "label", "words", "step", "__name__") and not own:
-        return _name_value(node.value)
-    return PLAIN.get(node.attr, node.attr.strip("_").lower())
-
-
-def _name_call(node: ast.Call) -> str:
-    name = ast.unparse(node.func).split(".")[-1].strip("_")
-    inside = node.args
-    if name == "type" and inside:
-        return f"class of {_name_value(inside[0])}"
-    if name == "get" and inside and isinstance(inside[0], ast.Constant):
-        return str(inside[0].value)
-    owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-    if owner is not None and not inside and ast.unparse(owner) != "np":
-        inside = [owner]
-    if name in UNNAMED or not inside:
-        return "number" if name in UNNAMED else PLAIN.get(name, name)
-    value = _name_value(inside[0])
-    if name in MEASURES:
-        return value if value.startswith("number") else f"{MEASURES[name]} {value}"
-    return value

@@ -35,7 +35,9 @@ def apply_overrides(root: Node, texts: Sequence[str]) -> None:
         where, equals, value = text.partition("=")
         path = tuple(part.strip() for part in where.split("."))
         if not equals or not all(path):
-            problems.append(f"{place}: write it as step.setting=value or param=value.")
+            problems.append(
+                f"{place} lacks a name or a value; write it as step.setting=value or param=value."
+            )
         elif path in given:
             problems.append(
                 f"{place}: '{show(where)}' is changed already, by '{show(given[path])}'. Give it "

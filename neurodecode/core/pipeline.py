@@ -10,6 +10,7 @@ controls:  {of: step, kinds: [...], n_shuffles: 50}   (controls.py)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -106,5 +107,10 @@ def build_graph(
     order = sort_steps(draft)
     graph = expand(draft, order)  # checks settings and wiring, whatever else was found
     if draft.problems:
-        raise PipelineError(draft.problems)
+        raise PipelineError(sorted(draft.problems, key=_read_line))
     return graph
+
+
+def _read_line(problem: str) -> int:
+    found = re.match(r"[^:]*:(\d+): ", problem)  # "file:line: what is wrong"
+    return int(found[1]) if found else 0

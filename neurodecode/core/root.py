@@ -84,7 +84,8 @@ def _read_seed(draft: Draft, node: Node | None) -> None:
     else:
         draft.complain(
             node.line,
-            f"seed: give a whole number of 0 or more, of 18 digits or fewer; got {describe(node)}.",
+            f"seed: got {describe(node)}. Allowed: a whole number of 0 or more, of 18 digits or "
+            "fewer.",
         )
 
 

@@ -103,7 +103,9 @@ class Stage(BaseModel):
     @classmethod
     def _check_seed(cls, seed: Any) -> Any:
         if isinstance(seed, int) and not 0 <= seed < 1 << 63:
-            raise ValueError("A seed is a whole number of 0 or more, of 18 digits or fewer")
+            raise ValueError(
+                "it is out of range. Allowed: a whole number of 0 or more, of 18 digits or fewer."
+            )
         return seed
 
     def sees(self) -> Mapping[str, Sight]:
@@ -305,7 +307,7 @@ def _import_class(
     except ModuleNotFoundError as error:
         raise UserError(
             f"stage '{address}': {module_name} imports '{error.name}', which is not installed. "
-            f"pip install {error.name}, or mend the import."
+            f"Install it (pip install {error.name}), or correct the import."
         ) from error
     except (Exception, SystemExit) as error:  # whatever a file may do when it is imported
         if module_name.split(".")[0] == PACKAGE.name:

@@ -145,7 +145,9 @@ def _read_gather(draft: Draft, name: str, node: Node) -> dict[str, Node | None]:
                 or not isinstance(how.value["not"].value, str)
             ):
                 draft.complain(
-                    how.line, f"{name}: gather: write {show(variable)}: {{not: ${{other}}}}."
+                    how.line,
+                    f"{name}: gather: '{show(variable)}' is given neither alone nor with 'not'. "
+                    f"Write gather: {{{show(variable)}: {{not: ${{other}}}}}}.",
                 )
                 continue
             found[variable] = how.value["not"]

@@ -281,7 +281,7 @@ def _rehearse(path: Path) -> None:
         It is damaged or foreign, or hangs or crashes the library.
     """
     if not path.is_file():
-        raise StoreError(f"{path}: there is no such file.")
+        raise StoreError(f"{path}: there is no such file. Check the path.")
     process = start_bounded(REHEARSE, str(path.resolve()))
     printed, trace = process.communicate()
     if process.returncode == DAMAGED:

@@ -35,7 +35,7 @@ def test_a_printed_message_is_looked_up(tmp_path):
     assert lines[0] == "neurodecode: 2 mistakes:"
     assert [line.split(":")[1] for line in lines[1:]] == ["2", "3"], "in the order of the file"
     looked_up = run(tmp_path, "errors", "-", given=refused.stderr).stdout
-    assert "core.draft.read_draft" in looked_up
+    assert "core.root._read_seed" in looked_up
     assert "core.stage.find_stage" in looked_up
 
 
