@@ -63,7 +63,9 @@ class Pca(Stage):
     @classmethod
     def _check_number(cls, value: Any) -> Any:
         if isinstance(value, bool):
-            raise ValueError("Allowed: a whole number, or a share of the variance between 0 and 1.")
+            raise ValueError(
+                "this is no number. Allowed: a whole number, or a share between 0 and 1."
+            )
         return value
 
     def sees(self) -> Mapping[str, Sight]:
