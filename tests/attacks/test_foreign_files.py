@@ -13,7 +13,7 @@ def test_a_bad_file_is_answered_by_a_message(case, tmp_path):
     pipeline = case.make(tmp_path)
     said, wrong = run_command(["run", pipeline.name, "--cache", "cache"], tmp_path)
     assert not wrong
-    found = re.search(r"(?:FAILED    |neurodecode: )(.*)", said)
+    found = re.search(r"^(?:FAILED \S+\n  |neurodecode: )(.*)", said, re.MULTILINE)
     message = (found.group(1) if found else said).replace(str(tmp_path), "…")
     print(f"\n| {case.name} | {message} |")
     assert found, "it was refused"
