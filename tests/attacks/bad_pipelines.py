@@ -220,7 +220,7 @@ VALUES = [
         "a path that leaves the data",
         write(
             "steps:\n  a: {stage: datasets.arrays, name: x, responses: y, "
-            "path: ../../../../etc/passwd}\n"
+            "path: " + "../" * 30 + "etc/passwd}\n"
         ),
         (
             "datasets.arrays",
