@@ -162,8 +162,9 @@ def compare_with_exchanges(
 ) -> Comparison:
     """Compare a claim within a category with exchanges of the truth inside it, the models fixed.
 
-    What knows the category and nothing else passes shuffled brains, which know not even that; under
-    these exchanges it does as well as with the truth, so that only their p holds its level here.
+    What knows the category and nothing else may pass shuffled brains, which know not even that;
+    under these exchanges it does as well as with the truth. They are exact within a fold; across
+    folds nearly so, since each fold's model has seen the others' truth.
     """
     outcome, why = _judge_p(p, null_n)
     return Comparison(

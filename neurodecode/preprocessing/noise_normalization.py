@@ -64,7 +64,9 @@ class NoiseNormalization(Stage):
     @model_validator(mode="after")
     def _check_window(self) -> Self:
         if self.window_s is not None and not self.window_s[0] <= self.window_s[1]:
-            raise ValueError("window_s ends before it begins. Give the earlier time first.")
+            raise ValueError(
+                "window_s ends before it begins. Give its first time first, in seconds."
+            )
         return self
 
     def sees(self) -> dict[str, Sight]:

@@ -152,7 +152,7 @@ def test_repeats_are_counted_per_subject():
     samples = make_samples(dataset="many", stimulus_id=ids, subject=subject, part=part)
     responses = Responses(data=np.zeros((240, 2)), samples=samples)
     assert "uneven_repeats" not in lint(responses, test_where={"part": "test"})
-    assert found["few_units"][1].startswith("1 unit (subject) is tested in all")
+    assert found["few_units"][1].startswith("1 unit (subject) is tested by this split")
 
 
 def test_guessing_the_largest_category():
@@ -173,7 +173,7 @@ def test_four_units_are_few_and_five_are_not(by, severity):
 
     found = lint(make(4), by=by, leave_one_out=True)["few_units"]
     assert found[0] == severity
-    assert found[1].startswith(f"4 units ({by}) are tested in all")
+    assert found[1].startswith(f"4 units ({by}) are tested by this split")
     assert "few_units" not in lint(make(5), by=by, leave_one_out=True)
 
 

@@ -129,5 +129,5 @@ def test_refusals():
     with pytest.raises(DataError, match="features with bands"):
         Pca(n_components=2, fit_on="all", by_band=True).run(features)
     for bad in (0, 1.5, -0.2, True):
-        with pytest.raises(ValueError, match="n_components"):
+        with pytest.raises(ValueError, match=r"n_components"):
             Pca(n_components=bad)

@@ -158,5 +158,5 @@ def test_refusals():
     data[:, 3] = 2.5
     with pytest.raises(DataError, match=r"1 of 5 channels or voxels have no noise \(first: \[3\]"):
         NoiseNormalization(per="session").run(replace(responses, data=data))
-    with pytest.raises(ValueError, match="window_s goes from"):
+    with pytest.raises(ValueError, match="window_s ends before it begins"):
         NoiseNormalization(window_s=(1.0, 0.0))

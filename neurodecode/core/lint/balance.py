@@ -122,7 +122,7 @@ def few_units(sides: Sides) -> Found:
         return None
     if n >= MIN_UNITS:
         return None
-    counted = f"{n} unit{'s'[: n != 1]} ({unit}) {'is' if n == 1 else 'are'} tested in all"
+    counted = f"{n} unit{'s'[: n != 1]} ({unit}) {'is' if n == 1 else 'are'} tested by this split"
     if sides.unit not in ("sample", "stimulus"):
         return "note", (
             f"{counted}: an interval over rows or stimuli does not say how much one {unit} "

@@ -64,6 +64,6 @@ def expect_maximum(n: int) -> float:
     Examples
     --------
     >>> [round(expect_maximum(n), 2) for n in (1, 10, 50)]
-    [0.0, 1.55, 2.25]
+    [0.0, 1.55, 2.24]
     """
     return NormalDist().inv_cdf((n - 0.375) / (n + 0.25))

@@ -19,7 +19,11 @@ def statistics_of_test_set(graph: Graph) -> Told:
     """Steps before a score that take statistics of the very rows that are tested."""
     upstream = graph.find_upstream([i.id for i in list_scoring(graph)])
     for key, instance in graph.instances.items():
-        if key not in upstream or is_control(instance) or instance.stage.contact != "transductive":
+        if (
+            key not in upstream
+            or is_control(instance)
+            or instance.stage.contact_of() != "transductive"
+        ):
             continue
         sees = instance.stage.sees()
         sights = {
