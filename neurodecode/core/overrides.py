@@ -36,7 +36,8 @@ def apply_overrides(root: Node, texts: Sequence[str]) -> None:
         path = tuple(part.strip() for part in where.split("."))
         if not equals or not all(path):
             problems.append(
-                f"{place} lacks a name or a value; write it as step.setting=value or param=value."
+                f"{place}: it lacks a name or a value; write it as step.setting=value or "
+                "param=value."
             )
         elif path in given:
             problems.append(

@@ -135,8 +135,8 @@ def test_the_name_of_the_audit_is_taken(tmp_path):
             "Unknown kind 'shuffled'. Did you mean 'shuffled_brain'?",
         ),
         ("{of: scores, n_shuffle: 3}", "Unknown key 'n_shuffle'. Did you mean 'n_shuffles'?"),
-        ("{of: scores, n_shuffles: 0}", "n_shuffles is no whole number of 1 or more"),
-        ("{kinds: [prior_only]}", "'of' is missing, the step whose scores are controlled"),
+        ("{of: scores, n_shuffles: 0}", "n_shuffles: got '0'"),
+        ("{kinds: [prior_only]}", "of: name the step whose scores are to be controlled"),
         ("{of: pixels}", "nothing upstream of 'pixels' decodes responses"),
     ],
 )

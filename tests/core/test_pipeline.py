@@ -275,7 +275,7 @@ steps:
     problems = list_problems(load, text)
     wanted = {
         1: "Unknown key 'titel'. Did you mean 'title'?",
-        2: "seed: it is no whole number",
+        2: "seed: got",
         4: "'unused' is never used",
         6: "Unknown key 'pth' for ours.data:Data. Did you mean 'path'?",
         8: "two: input 'features' (Features) is missing",
@@ -303,7 +303,7 @@ SCALE = "stage: 'ours.scale:Scale'"
 BY_S = "  d: {stage: 'ours.data:Data', path: ${s}}\n"
 MISTAKES = {
     "": "the file is empty",
-    "[1, 2]": "this is no pipeline",
+    "[1, 2]": "a pipeline is a mapping",
     "title: x": "no steps",
     S + DATA + DATA: ":3: 'data' is given twice (first in line 2)",
     S + DATA.replace("path", "path: y, path"): "'path' is given twice",
@@ -314,7 +314,7 @@ MISTAKES = {
     S + "  a: {stage: digits}": "Unknown stage 'digits'. Did you mean 'datasets.digits'?",
     S + "  a: {stage: 'ours.data:Dta'}": "has no stage class 'Dta'. Did you mean 'Data'?",
     S + "  a: {stage: 'nowhere.stages:X'}": "no module 'nowhere.stages'",
-    S + f"  a: {{{SCALE}, features: b}}\n  b: {{{SCALE}, features: a}}": "circle: a needs b needs",
+    S + f"  a: {{{SCALE}, features: b}}\n  b: {{{SCALE}, features: a}}": "in a circle: a → b → a",
     S + DATA + f"  a: {{{SCALE}, features: data, gather: s}}": "no variable 's'",
     "each: {s: ['1', '2']}\n" + S + BY_S + f"  a: {{{SCALE}, features: d, gather: s}}": (
         "features takes one Features, but is given 2 branches"
