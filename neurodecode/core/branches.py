@@ -265,7 +265,7 @@ def _choose_output(
     if output and output not in outputs:
         draft.complain(
             line,
-            f"{spec.name}: {key}: {giver.name} has no output '{show(output)}'."
+            f"{spec.name}: {key}: '{giver.name}' has no output '{show(output)}'."
             f"{name_nearest(output, outputs)} It gives: {list_names(outputs)}.",
         )
         return None

@@ -108,7 +108,7 @@ def test_branches_of_equal_settings_share_one_stage():
 def test_a_step_of_controls_is_not_called_unknown_where_controls_could_not_be_added():
     problems = list_problems(
         TWO.replace("stimuli: d, subject", "stimuli: e, subject", 1)
-        + "  r: {stage: plotting.report, show: [controls, one@prior_only], gather: [s, t]}\n"
+        + "  r: {stage: plotting.report, show: [audit, one@prior_only], gather: [s, t]}\n"
         + "controls: {of: one}\n"
     )
     assert len(problems) == 1, problems
