@@ -7,7 +7,7 @@ pipeline.py     a pipeline file to a graph: yaml_reader, yaml_tree and overrides
                 means); graph
 locate.py       the file of a stage of one's own, found without running it
 planner.py      fresh, stale, missing, waiting, and why
-fingerprint.py  settings + code + inputs → key
+fingerprint.py  settings + code + inputs → key; loaded.py the code that runs is the code it names
 store.py        results and their cards; hdf5.py and packing.py beneath it
 seals.py        what vouches for every stored byte; bounded.py opens what nothing vouches for
 runner.py       executes a plan: tasks.py one step, workers.py local processes, lease.py

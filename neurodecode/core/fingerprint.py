@@ -33,6 +33,7 @@ from neurodecode.core.digests import (
 )
 from neurodecode.core.errors import UserError
 from neurodecode.core.files import write_text
+from neurodecode.core.loaded import hold_code, is_held
 from neurodecode.core.stage import PACKAGE, STAGE_FOLDERS, Stage
 
 CORE_SCHEMA = 2
@@ -115,6 +116,11 @@ def digest_code(stage: type[Stage], memory: Memory) -> tuple[dict[str, str], dic
     -------
     files : mapping of path, relative to its package, to digest
     distributions : mapping of name to "major.minor"
+
+    Raises
+    ------
+    UserError
+        A file changed after this process had loaded it.
     """
     start = Path(sys.modules[stage.__module__].__file__ or "").resolve()
     root = _find_root(start, stage.__module__)
@@ -126,8 +132,8 @@ def digest_code(stage: type[Stage], memory: Memory) -> tuple[dict[str, str], dic
         name = _name_file(path, root)
         if name in files:
             continue
-        digest, modules = _read_code(path, memory)
-        files[name] = digest
+        base = PACKAGE.parent if path.is_relative_to(PACKAGE) else root
+        files[name], modules = _read_code(path, base, memory)
         for module, level, names in modules:
             found, outside = _resolve(path, root, own, module, level, names)
             waiting += found
@@ -135,7 +141,25 @@ def digest_code(stage: type[Stage], memory: Memory) -> tuple[dict[str, str], dic
     return files, _find_versions(packages)
 
 
-def _read_code(path: Path, memory: Memory) -> tuple[str, list[list[Any]]]:
+def check_code(stage: type[Stage], files: Mapping[str, str]) -> None:
+    """Raise UserError unless this process has loaded the code that a recipe names.
+
+    Parameters
+    ----------
+    files : mapping of path to digest
+        Of the recipe.
+    """
+    if is_held(sys.modules[stage.__module__]):  # digest_code has seen to it
+        return
+    changed = [n for n, d in digest_code(stage, Memory(None))[0].items() if files.get(n) != d]
+    if changed:
+        raise UserError(
+            f"{stage.stage}: {', '.join(changed)} changed since the run began. Run it again, so "
+            "that keys name the code that runs."
+        )
+
+
+def _read_code(path: Path, root: Path, memory: Memory) -> tuple[str, list[list[Any]]]:
     known = memory.recall(path, "code")
     if known is None:
         identity = identify_file(path)
@@ -143,6 +167,7 @@ def _read_code(path: Path, memory: Memory) -> tuple[str, list[list[Any]]]:
         known = [digest_tokens(source), list_imports(source)]
         memory.keep(path, "code", known, identity)
     digest = known[0]
+    hold_code(path, root, digest)
     # A template or table that goes by the file's own name is part of the code.
     beside = [
         p for p in sorted(path.parent.glob(f"{path.stem}.*")) if p.suffix not in (".py", ".pyc")

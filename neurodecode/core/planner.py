@@ -120,8 +120,7 @@ class Planner:
                 ]
             )
         stage = type(instance.stage)
-        if stage not in self._code:
-            self._code[stage] = digest_code(stage, self.memory)
+        self._read_code(stage)
         recipe = make_recipe(
             instance.address, instance.stage, inputs, self.memory, self._code[stage], context
         )
@@ -130,6 +129,15 @@ class Planner:
             "leakage": instance.allow_leakage,
         }
         return {**recipe, "named": named} if any(named.values()) else recipe
+
+    def read_code(self) -> None:
+        """Look at the code of all steps now: later, it may be edited while others run."""
+        for instance in self.graph.instances.values():
+            self._read_code(type(instance.stage))
+
+    def _read_code(self, stage: type[Stage]) -> None:
+        if stage not in self._code:
+            self._code[stage] = digest_code(stage, self.memory)
 
     def _list_accepted(self, instance: Instance, cards: Cards) -> list[Any]:
         """Return what was accepted rather than computed upstream of a step."""

@@ -103,6 +103,7 @@ def run_graph(
     from neurodecode.core.workers import run_on_workers
 
     run = Run(graph, store, Planner(graph, store, memory), listener or (lambda news: None))
+    run.planner.read_code()
     run.tidy()
     run.tell_damage("memory of files", memory.problems)
     try:

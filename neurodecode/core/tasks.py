@@ -23,7 +23,7 @@ from neurodecode.core.artifacts import Artifact, Document, Scores
 from neurodecode.core.device import limit_threads
 from neurodecode.core.errors import StepFailed, StoreError, UserError, WriteError
 from neurodecode.core.files import FULL, word_write_error
-from neurodecode.core.fingerprint import read_versions
+from neurodecode.core.fingerprint import check_code, read_versions
 from neurodecode.core.graph import CONTEXT_INPUT, check_artifact
 from neurodecode.core.leakage import add_notices, check_scores, is_checked
 from neurodecode.core.lease import holding
@@ -141,6 +141,7 @@ def execute(task: Task, job: str = "all", block: str = "") -> Outcome:
 def _try(task: Task, store: Store, job: str, block: str) -> Outcome:
     try:
         stage = _make_stage(task)
+        check_code(type(stage), task.recipe["code"])
         for name in task.recipe["distributions"]:
             if name in THREADED:
                 importlib.import_module(THREADED[name])
