@@ -38,8 +38,8 @@ VERBS = (
     "Mask", "Mend", "Move", "Name", "Normalise", "Number", "On a machine with a network",
     "Please report", "Put", "Quote", "Raise", "Read", "Remove", "Rename", "Reorder", "Repeat",
     "Resample", "Rescale", "Resize", "Return", "Run", "Save", "Scale", "Score", "Select", "Set",
-    "Shorten", "Show", "Split", "Stack", "State", "Take", "Test", "Train", "Transpose", "Trim",
-    "Use", "Write",
+    "Shorten", "Show", "Split", "Stack", "Start", "State", "Take", "Test", "Train", "Transpose",
+    "Trim", "Use", "Write",
 )  # fmt: skip
 _MEND = re.compile(rf"[\[(]?(?:{'|'.join((*ALLOWED, *VERBS))})\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?;:])\s+|(?<=[.!?]\])\s+|(?<=\})\s+(?=[A-Z])")

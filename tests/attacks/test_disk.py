@@ -91,10 +91,10 @@ def check_failed_plainly(done, reason):
     """Check exit code and words of a run whose large result could not be kept."""
     assert done.code == 1, (done.code, done.err)
     check_quiet(done)
-    line = next(line for line in done.out.splitlines() if line.startswith("FAILED    large"))
-    assert reason in line
-    assert "could not be written" in line
-    assert "neurodecode gc" in line and "--cache" in line
+    told = done.out.partition("\nFAILED large\n")[2]
+    assert reason in told
+    assert "could not be written" in told
+    assert "neurodecode gc" in told and "--cache" in told
     assert re.search(r"\d+ computed, 0 fresh, 1 failed, 2 skipped", done.out), done.out
 
 

@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from neurodecode.core.store import Store
 from tests.attacks.five_seconds import (
     HEAD,
     FiveSeconds,
@@ -97,8 +98,8 @@ def test_each_result_is_computed_once(made, tmp_path, hosts, workers):
     assert read_digests(cache) == digests
     assert list_strays(cache) == []
     assert json.loads((cache / "memory.json").read_text())
-    (looks,) = (cache / "looks").iterdir()
-    assert len(list(looks.iterdir())) == 3
+    (test_set,) = (cache / "looks").iterdir()
+    assert Store(cache).count_looks(test_set.name) == 3
     verify(five, cache)
 
 

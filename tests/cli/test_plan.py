@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from neurodecode.cli import app
+from neurodecode.cli.commands import app
 
 STEPS = """
 title: Blocks

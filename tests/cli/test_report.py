@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from neurodecode.cli import app
+from neurodecode.cli.commands import app
 
 STEPS = """
 title: Blocks

@@ -421,7 +421,7 @@ def test_what_the_file_knows_is_a_note_with_its_reason(tmp_path):
     [
         ("{block_desing: a good reason}", "Did you mean 'block_design'?"),
         ("{block_design: yes}", "block_design needs the reason, in words"),
-        ("block_design", 'write known: {block_design: "the reason"}'),
+        ("block_design", 'Write known: {block_design: "the reason"}'),
     ],
 )
 def test_what_is_known_needs_a_code_and_a_reason(tmp_path, known, words):

@@ -111,7 +111,7 @@ def test_a_look_is_told_by_content_not_by_code(cache):
 def test_show_lists_what_was_scored(cache):
     from typer.testing import CliRunner
 
-    from neurodecode.cli import app
+    from neurodecode.cli.commands import app
 
     (cache / "look.yaml").write_text(STEPS.replace("HOW", FOLDS).replace("ALPHA", "1"))
     where = [str(cache / "look.yaml"), "scores", "--cache", str(cache)]
@@ -135,7 +135,7 @@ def test_cleaning_keeps_looks_and_signing_adds_none(cache, tmp_path):
 
     from typer.testing import CliRunner
 
-    from neurodecode.cli import app
+    from neurodecode.cli.commands import app
 
     copy = copytree(cache, tmp_path / "cache")
     text = STEPS.replace("HOW", FOLDS).replace("ALPHA", "1")
