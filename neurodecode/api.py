@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neurodecode.core.artifacts import Artifact
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import list_names, name_known
 from neurodecode.core.errors import StepFailed, UserError
 from neurodecode.core.graph import Graph
 from neurodecode.core.resources import find_pipeline
@@ -36,8 +36,7 @@ class Results(Mapping[str, Artifact]):
             label = name
         if label not in self._keys:
             raise UserError(
-                f"no result '{label}'.{name_nearest(label, self._keys)} "
-                f"Known: {list_names(self._keys, 30)}."
+                f"no result '{label}'.{name_known(label, self._keys, most=30)}"
             )
         key = self._keys[label]
         outputs = self.store.read(self.summary.cards[key])

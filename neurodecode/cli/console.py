@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 BAR_AFTER_S = 2.0
 LINE_EVERY_S = 10.0
-CUT_AFTER = 80
 
 
 def say(text: str = "") -> None:
@@ -45,7 +44,7 @@ def say_problems(problems: Sequence[str]) -> None:
 
 
 def say_failure(label: str, error: str, log: Path | None) -> None:
-    """Print why a step failed, and where its traceback lies."""
+    """Print why a step failed, and where its traceback lies if that is of use."""
     say(f"\nFAILED {label}")
     for line in error.removeprefix(f"{label}: ").splitlines():
         _print_fitted(f"  {line}", sys.stdout)
@@ -200,10 +199,7 @@ class RunPrinter:
             say(f"  {self.done}/{self.total} steps")
 
     def _say_failed(self, news: News) -> None:
-        first = next(iter(news.text.splitlines()), "").removeprefix(f"{news.label}: ")
-        if len(first) > CUT_AFTER:  # told in full when the run has ended
-            first = first[:CUT_AFTER].rsplit(" ", 1)[0] + " …"
-        self._line(f"FAILED    {news.label}: {first}")
+        self._line(f"FAILED    {news.label}")  # why is told when the run has ended
 
     def _say_skipped(self, news: News) -> None:
         self._line(f"skipped   {news.label}: {news.text}")

@@ -20,7 +20,7 @@ from neurodecode.core.artifacts import (
     list_arrays,
     read_images,
 )
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import list_names, name_known
 from neurodecode.core.errors import UserError
 from neurodecode.core.tables import Table
 
@@ -56,7 +56,7 @@ def check_form(form: str) -> None:
     """Raise UserError unless there is such a form."""
     if form not in FORMS:
         raise UserError(
-            f"--as: Unknown format '{form}'.{name_nearest(form, FORMS)} Known: {list_names(FORMS)}."
+            f"--as: Unknown format '{form}'.{name_known(form, FORMS)}"
         )
 
 

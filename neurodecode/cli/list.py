@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Print what there is, with a sentence on each; nothing of it is imported."""
     from neurodecode.cli.console import print_table
-    from neurodecode.core.checks import list_names, name_nearest
+    from neurodecode.core.checks import name_known
     from neurodecode.core.errors import UserError
     from neurodecode.core.resources import list_pipelines
     from neurodecode.core.stage import STAGE_FOLDERS, list_stages
@@ -34,8 +34,7 @@ def command(
     kinds: tuple[str, ...] = ("stages", "pipelines", *STAGE_FOLDERS)
     if what not in kinds:
         raise UserError(
-            f"list: Unknown kind '{show(what)}'.{name_nearest(what, kinds)} "
-            f"Known: {list_names(kinds, 20)}."
+            f"list: Unknown kind '{show(what)}'.{name_known(what, kinds, most=20)}"
         )
     chosen = [s for s in list_stages() if what == "stages" or s.startswith(f"{what}.")]
     print_table(("stage", "what it does"), [(s, _read_sentence(s)) for s in chosen])

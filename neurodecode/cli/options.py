@@ -82,14 +82,14 @@ def open_graph(
 
 def find_instances(graph: Graph, step: str) -> list[Instance]:
     """Return the branches of a step, or the one that "step[variable=value]" names."""
-    from neurodecode.core.checks import list_names, name_nearest
+    from neurodecode.core.checks import name_known
 
     found = [i for i in graph.instances.values() if step in (i.name, i.label)]
     if not found:
         known = list(dict.fromkeys(i.name for i in graph.instances.values()))
         raise UserError(
-            f"no step '{show(step)}' in {graph.name}.{name_nearest(step, known)} "
-            f"Steps: {list_names(known, 30)}."
+            f"no step '{show(step)}' in {graph.name}."
+            f"{name_known(step, known, 'Steps', 30)}"
         )
     return found
 

@@ -109,9 +109,12 @@ def _say_summary(graph: Graph, summary: Summary, seconds: float) -> None:
         text += f", {len(summary.failed)} failed, {len(summary.skipped)} skipped"
     say(f"{graph.name}: {text}, {format_seconds(seconds)}")
     for key, outcome in summary.failed.items():
-        say_failure(graph.instances[key].label, outcome.error, summary.logs.get(key))
+        # the user's own mistake: the message says all, and a traceback nothing more
+        log = summary.logs.get(key) if outcome.kind != "user" else None
+        say_failure(graph.instances[key].label, outcome.error, log)
     if summary.failed:
-        say(f"\nWhat is finished is kept. After mending, go on with:\n  {word_resume()}")
+        kept = "What is finished is kept. " if summary.computed or summary.fresh else ""
+        say(f"\n{kept}After mending, go on with:\n  {word_resume()}")
 
 
 def _say_warnings(graph: Graph, store: Store, summary: Summary, pipeline: str) -> None:

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import name_known
 from neurodecode.core.draft import Draft
 from neurodecode.core.visible import show
 from neurodecode.core.yaml_tree import Node, Place, find_variables, substitute
@@ -115,8 +115,8 @@ def _keep(draft: Draft, branches: Mapping[str, Sequence[str]]) -> None:
         if name not in draft.axes:
             draft.complain(
                 f"--branch {show(name)}={show(next(iter(wanted), ''))}",
-                f"no variable '{show(name)}'.{name_nearest(name, draft.axes)} "
-                f"Variables of each: {list_names(draft.axes)}.",
+                f"no variable '{show(name)}'."
+                f"{name_known(name, draft.axes, 'Variables of each')}",
             )
             continue
         for value in wanted:
@@ -124,8 +124,7 @@ def _keep(draft: Draft, branches: Mapping[str, Sequence[str]]) -> None:
                 draft.complain(
                     f"--branch {show(name)}={show(value)}",
                     f"'{name}' has no value '{show(value)}'."
-                    f"{name_nearest(value, draft.axes[name])} "
-                    f"Values: {list_names(draft.axes[name])}.",
+                    f"{name_known(value, draft.axes[name], 'Values')}",
                 )
         for group in draft.groups:
             group[:] = [row for row in group if name not in row or row[name].value in wanted]

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neurodecode.core.axes import list_rows
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import list_names, name_known
 from neurodecode.core.draft import Draft, StepSpec, list_references
 from neurodecode.core.errors import PipelineError
+from neurodecode.core.givers import list_upstream, word_givers
 from neurodecode.core.graph import Branch, Graph, Instance, Ref
 from neurodecode.core.order import list_steps
 from neurodecode.core.settings import make_stage
@@ -181,7 +182,7 @@ class _Expansion:
                 draft.complain(
                     spec.line,
                     f"{spec.name}: gather: '{v}' has no value '{show(value)}' to leave out."
-                    f"{name_nearest(value, draft.axes[v])} Values: {list_names(draft.axes[v])}.",
+                    f"{name_known(value, draft.axes[v], 'Values')}",
                 )
         found: list[tuple[str | None, Ref]] = []
         for other in self._list_alike(step, gathered, branch):
@@ -236,11 +237,46 @@ class _Expansion:
         elif len(refs) > 1:
             draft.complain(
                 spec.line,
-                f"{spec.name}: {key} takes one {kind.words}, but is given {len(refs)} branches. "
-                "Gather them with a step that takes many (alignment.stack, plotting.report), or "
-                "name the variable here, too.",
+                f"{spec.name}: {key}: takes {kind.words} of one branch, but 'gather' hands it "
+                f"{len(refs)}, {refs[0].step} of {_word_branches(refs)}. "
+                f"{_word_gather(draft, spec, kind)}",
             )
         return refs[0] if refs else None
+
+
+def _word_branches(refs: Sequence[Ref]) -> str:
+    """Return the values by which branches differ, such as "subject=01, 02"."""
+    found = {}
+    for variable, _ in refs[0].branch:
+        values = dict.fromkeys(value for ref in refs for v, value in ref.branch if v == variable)
+        if len(values) > 1:
+            more = f" and {len(values) - 6} more" if len(values) > 6 else ""
+            found[variable] = ", ".join(show(v) for v in list(values)[:6]) + more
+    return "; ".join(f"{show(variable)}={values}" for variable, values in found.items())
+
+
+def _word_gather(draft: Draft, spec: StepSpec, kind: InputSpec) -> str:
+    """Return where branches could be gathered instead: in a step that takes several."""
+    variables = ", ".join(show(name) for name in spec.gather)
+    line = f"gather: {variables if len(spec.gather) == 1 else f'[{variables}]'}"
+    takers = [
+        f"'{name}' ({draft.steps[name].address})"
+        for name in list_upstream(draft, spec)
+        if not draft.steps[name].gather
+        and any(i.many != "one" and i.accepts(kind.artifact) for i in _read_given(draft, name))
+    ]
+    if takers:
+        return f"Move '{line}' from here to the step before it that takes several: {takers[0]}."
+    return (
+        f"Put a step that takes several before it (alignment.stack for Responses), with "
+        f"'{line}', or leave 'gather' out here: {spec.name} is then repeated for each branch."
+    )
+
+
+def _read_given(draft: Draft, name: str) -> list[InputSpec]:
+    """Return what the inputs that a step is given take."""
+    step = draft.steps[name]
+    return [kind for key, kind in read_inputs(step.stage).items() if key in step.inputs]
 
 
 def _label_references(node: Node) -> Iterator[tuple[str | None, str, Place]]:
@@ -266,7 +302,7 @@ def _choose_output(
         draft.complain(
             line,
             f"{spec.name}: {key}: '{giver.name}' has no output '{show(output)}'."
-            f"{name_nearest(output, outputs)} It gives: {list_names(outputs)}.",
+            f"{name_known(output, outputs, 'It gives')}",
         )
         return None
     fitting = [n for n, o in outputs.items() if kind.accepts(o.artifact)]
@@ -278,7 +314,7 @@ def _choose_output(
         # the output named like its kind comes first: 'decoded' means decoded.predictions
         if len(fitting) > 1 and next(iter(outputs)) in fitting:
             fitting = [next(iter(outputs))]
-        got = ", ".join(dict.fromkeys(o.artifact.__name__ for o in outputs.values()))
+        got = next(iter(outputs.values())).artifact.__name__  # its others would be of no help
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -289,19 +325,7 @@ def _choose_output(
         return None
     draft.complain(
         line,
-        f"{spec.name}: {key} takes {kind.words}, but '{giver.name}' "
-        f"({giver.address}) gives {got}. Name a step that gives {kind.words}: "
-        f"{_list_givers(draft, kind)}.",
+        f"{spec.name}: {key}: takes {kind.words}, but '{giver.name}' "
+        f"({giver.address}) gives {got}. {word_givers(draft, spec, key)}",
     )
     return None
-
-
-def _list_givers(draft: Draft, kind: InputSpec) -> str:
-    """Return the steps that give what an input takes."""
-    return list_names(
-        [
-            name
-            for name, step in draft.steps.items()
-            if any(kind.accepts(output.artifact) for output in read_outputs(step.stage).values())
-        ]
-    )

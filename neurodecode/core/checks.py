@@ -32,6 +32,19 @@ def name_nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{show(near[0])}'?" if near else ""
 
 
+def name_known(name: str, known: Collection[str], label: str = "Known", most: int = 12) -> str:
+    """Return the nearest known name as a question, or all that are known where none is near.
+
+    Examples
+    --------
+    >>> name_known("delayd", ["delayed", "responses"])
+    " Did you mean 'delayed'?"
+    >>> name_known("x", ["delayed", "responses"], "Columns")
+    ' Columns: delayed, responses.'
+    """
+    return name_nearest(name, known) or f" {label}: {list_names(known, most)}."
+
+
 def list_names(names: Collection[str], most: int = 12) -> str:
     """Return names as a readable list, cut after ``most``."""
     shown = sorted(show(n) for n in names)
@@ -43,8 +56,7 @@ def check_known(name: str, known: Collection[str], *, what: str, where: str) -> 
     """Raise DataError unless ``name`` is one of ``known``."""
     if name not in known:
         raise DataError(
-            f"{where}: Unknown {what} '{name}'.{name_nearest(name, known)} "
-            f"Known: {list_names(known)}."
+            f"{where}: Unknown {what} '{name}'.{name_known(name, known)}"
         )
 
 
@@ -127,6 +139,6 @@ def find_rows(ids: np.ndarray, wanted: np.ndarray, *, what: str, where: str) -> 
         absent = np.unique(wanted[~found])
         raise DataError(
             f"{where}: {len(absent)} {what} ids are wanted but absent (first: '{absent[0]}')."
-            f"{name_nearest(absent[0], ids[:5000])} Present: {list_names(list(ids[:2000]), 5)}."
+            f"{name_known(absent[0], list(ids[:2000]), 'Present', 5)}"
         )
     return order[at]

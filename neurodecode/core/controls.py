@@ -28,7 +28,7 @@ from neurodecode.core.artifacts import (
     Stimuli,
 )
 from neurodecode.core.axes import MAX_BRANCHES
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import list_names, name_known
 from neurodecode.core.draft import AUDIT, Draft, StepSpec, list_references
 from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
 from neurodecode.core.visible import show
@@ -50,10 +50,9 @@ def add_controls(draft: Draft, node: Node) -> None:
     known = ("of", "kinds", "n_shuffles", "block_rows")
     for key in node.value:
         if key not in known:
-            nearest = name_nearest(key, known)
             draft.complain(
                 node.key_lines.get(key, node.line),
-                f"controls: Unknown key '{show(key)}'.{nearest} Known: {list_names(known)}.",
+                f"controls: Unknown key '{show(key)}'.{name_known(key, known)}",
             )
     targets = _read_targets(draft, node)
     kinds = _read_kinds(draft, node)
@@ -93,8 +92,8 @@ def _read_targets(draft: Draft, node: Node) -> list[str]:
         if target not in draft.steps and target not in draft.broken:
             draft.complain(
                 line,
-                f"controls: of: Unknown step '{show(target)}'.{name_nearest(target, draft.steps)} "
-                f"Known: {list_names(draft.steps)}.",
+                f"controls: of: Unknown step '{show(target)}'."
+                f"{name_known(target, draft.steps)}",
             )
     return list(dict.fromkeys(target for target, _ in named))
 
@@ -112,8 +111,7 @@ def _read_kinds(draft: Draft, node: Node) -> list[str]:
         if kind not in KINDS:
             draft.complain(
                 line,
-                f"controls: Unknown kind '{show(kind)}'.{name_nearest(kind, KINDS)} "
-                f"Known: {list_names(KINDS)}.",
+                f"controls: Unknown kind '{show(kind)}'.{name_known(kind, KINDS)}",
             )
     return list(dict.fromkeys(kind for kind, _ in named))
 

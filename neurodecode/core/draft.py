@@ -29,6 +29,7 @@ class StepSpec:
     allow_transductive: Node | None = None
     allow_leakage: Node | None = None
     known: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)  # inputs that the file does not give
 
     def variables(self) -> dict[str, Place]:
         """Return the ${names} of its settings, inputs and gather."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import name_known
 from neurodecode.core.errors import UserError
 
 OWN_OF_PYTHON = {*sys.stdlib_module_names, "__main__", "__mp_main__", "test"}
@@ -68,7 +68,7 @@ def locate_class(address: str, folders: Sequence[Path]) -> Path:
     if class_name not in (*names, *imported):
         raise UserError(
             f"stage '{address}': {module_name} has no stage class '{class_name}'."
-            f"{name_nearest(class_name, names)} It has: {list_names(names)}."
+            f"{name_known(class_name, names, 'It has')}"
         )
     return path
 

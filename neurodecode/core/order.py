@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from neurodecode.core.axes import list_rows
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import name_known
 from neurodecode.core.draft import AUDIT, Draft, StepSpec, list_references
 from neurodecode.core.visible import show
 from neurodecode.core.yaml_tree import VARIABLE, Node, substitute
@@ -20,15 +20,14 @@ def check_variables(draft: Draft) -> None:
                 draft.complain(
                     line,
                     f"{spec.name}: ${{{show(name)}}} is neither in params nor in each."
-                    f"{name_nearest(name, known)} Known: {list_names(known)}.",
+                    f"{name_known(name, known)}",
                 )
         for name in spec.gather:
             if name not in draft.axes and name not in draft.unread:
                 draft.complain(
                     spec.line,
                     f"{spec.name}: gather: no variable '{show(name)}'."
-                    f"{name_nearest(name, draft.axes)} Variables of each: "
-                    f"{list_names(draft.axes)}.",
+                    f"{name_known(name, draft.axes, 'Variables of each')}",
                 )
 
 
@@ -42,10 +41,11 @@ def check_inputs(draft: Draft) -> None:
                         continue
                     if draft.awaits_controls and ("@" in step or step.startswith(AUDIT)):
                         continue
+                    others = [name for name in draft.steps if name != spec.name]
                     draft.complain(
                         line,
-                        f"{spec.name}: {key}: Unknown input step '{show(step)}'."
-                        f"{name_nearest(step, draft.steps)} Known: {list_names(draft.steps)}.",
+                        f"{spec.name}: {key}: no step is called '{show(step)}'."
+                        f"{name_known(step, others)}",
                     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import list_names, name_known, name_nearest
 from neurodecode.core.draft import ROOT_KEYS
 from neurodecode.core.errors import PipelineError
 from neurodecode.core.visible import show
@@ -72,14 +72,14 @@ def _put(root: Node, path: Sequence[str], value: Node, place: str) -> None:
     else:
         known = [*steps, *params, *ROOTS]
         raise PipelineError(
-            [f"{place}: nothing is called '{show(path[0])}'.{name_nearest(path[0], known)} "
-             f"Steps: {list_names(steps)}; params: {list_names(params)}."]
+            [f"{place}: nothing is called '{show(path[0])}'."
+             f"{name_nearest(path[0], known) or f' Steps: {list_names(steps)}; params: {list_names(params)}.'}"]
         )  # fmt: skip
     for key in keys[:-1]:
         if key not in _mapping(holder):
             raise PipelineError(
-                [f"{place}: no '{show(key)}' there.{name_nearest(key, _mapping(holder))} "
-                 f"Known: {list_names(_mapping(holder))}."]
+                [f"{place}: no '{show(key)}' there."
+                 f"{name_known(key, _mapping(holder))}"]
             )  # fmt: skip
         holder = holder.value[key]
     if not isinstance(holder.value, dict):

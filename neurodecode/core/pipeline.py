@@ -21,6 +21,7 @@ from neurodecode.core.graph import Graph
 from neurodecode.core.order import check_inputs, check_variables, sort_steps
 from neurodecode.core.overrides import apply_overrides
 from neurodecode.core.root import check_used, find_used, read_root
+from neurodecode.core.steps import check_missing
 from neurodecode.core.visible import show
 from neurodecode.core.yaml_reader import MAX_CHARACTERS, parse_yaml
 from neurodecode.core.yaml_tree import substitute
@@ -99,6 +100,7 @@ def build_graph(
     draft = read_root(root, path, branches or {})
     check_used(draft, root, used | find_used(root))
     check_variables(draft)
+    check_missing(draft)
     draft.awaits_controls = "controls" in root.value
     check_inputs(draft)
     if draft.awaits_controls:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import list_names, name_known
 from neurodecode.core.errors import UserError
 from neurodecode.core.stage import PACKAGE
 from neurodecode.core.visible import show
@@ -57,5 +57,5 @@ def find_pipeline(name: str) -> Path:
         raise UserError(f"no pipeline '{show(name)}': it is a folder. {held}")
     raise UserError(
         f"no pipeline '{show(name)}': neither a file nor a pipeline that comes with neurodecode."
-        f"{name_nearest(name, known)} Check the path, or name one of: {list_names(known)}."
+        f"{name_known(name, known)} Check the path, or name another."
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from neurodecode.core.axes import read_each
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import name_known
 from neurodecode.core.draft import ROOT_KEYS, Draft
 from neurodecode.core.steps import read_step
 from neurodecode.core.visible import show
@@ -34,10 +34,7 @@ def read_root(root: Node, path: Path, branches: Mapping[str, Sequence[str]]) -> 
     for key, node in root.value.items():
         if key not in ROOT_KEYS:
             line = root.key_lines.get(key, node.line)
-            nearest = name_nearest(key, ROOT_KEYS)
-            draft.complain(
-                line, f"Unknown key '{show(key)}'.{nearest} Known: {list_names(ROOT_KEYS)}."
-            )
+            draft.complain(line, f"Unknown key '{show(key)}'.{name_known(key, ROOT_KEYS)}")
     for key in ("title", "source", "description"):
         node = root.value.get(key, Node(""))
         if not isinstance(node.value, str):

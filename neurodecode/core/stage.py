@@ -276,11 +276,9 @@ def find_stage(address: str, folders: Sequence[Path] = ()) -> type[Stage]:
     inside = [s for s in known if s.startswith(f"{folder}.")] or known
     nearest = next((s for s in known if s.endswith(f".{address}")), address)  # folder forgotten
     near = name_nearest(nearest, known)
-    raise UserError(
-        f"Unknown stage '{address}'.{near} Known"
-        f"{f' in {folder}' if inside is not known else ''}: {list_names(inside)}."
-        + ("" if near else " A stage of your own is named package.module:Class.")
-    )
+    others = f" Known{f' in {folder}' if inside is not known else ''}: {list_names(inside)}."
+    own = " A stage of your own is named package.module:Class."
+    raise UserError(f"Unknown stage '{address}'.{near or others + own}")
 
 
 def name_class(name: str) -> str:
@@ -327,8 +325,8 @@ def _import_class(
         stages = [n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, Stage)]
         raise UserError(
             f"stage '{address}': {module_name} has no stage class '{class_name}'."
-            f"{name_nearest(class_name, stages)} It has: {list_names(stages)}. Name one, or derive "
-            "the class from neurodecode.core.stage.Stage."
+            f"{name_known(class_name, stages, 'It has')} Name one, or derive the class from "
+            "neurodecode.core.stage.Stage."
         )
     if not callable(getattr(found, "run", None)):
         raise UserError(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import list_names, name_known, name_nearest
 from neurodecode.core.draft import Draft, StepSpec, list_references
 from neurodecode.core.errors import UserError
+from neurodecode.core.givers import word_givers
 from neurodecode.core.graph import CONTEXT_INPUT
 from neurodecode.core.lint import CODES
 from neurodecode.core.stage import InputSpec, find_stage, read_inputs, read_outputs
@@ -65,19 +66,27 @@ def read_step(draft: Draft, name: str, node: Node) -> None:
         else:
             near = name_nearest(key, [*wanted, *spec.stage.model_fields, *STEP_KEYS])
             told |= {input_name for input_name in wanted if f"'{input_name}'" in near}
-            draft.complain(
-                line,
-                f"{name}: Unknown key '{show(key)}' for {address}.{near} "
-                f"Inputs: {list_names(wanted)}; settings: {list_names(spec.stage.model_fields)}.",
-            )
-    for key, kind in wanted.items():
-        if not kind.optional and key not in spec.inputs and key not in told:
-            draft.complain(
-                node.line,
-                f"{name}: input '{key}' ({kind.words}) is missing. Name the step that "
-                f"gives it: {key}: step, or step.output.",
-            )
+            settings = list_names(spec.stage.model_fields)
+            known = f" Inputs: {list_names(wanted)}; settings: {settings}."
+            draft.complain(line, f"{name}: Unknown key '{show(key)}' for {address}.{near or known}")
+    spec.missing = [
+        key
+        for key, kind in wanted.items()
+        if not kind.optional and key not in spec.inputs and key not in told
+    ]
     draft.steps[name] = spec
+
+
+def check_missing(draft: Draft) -> None:
+    """Note every input that the file does not give, with the steps that could."""
+    for spec in draft.steps.values():
+        for key in spec.missing:
+            words = read_inputs(spec.stage)[key].words
+            draft.complain(
+                spec.line,
+                f"{spec.name}: input '{key}' is missing: a step that gives {words}. "
+                f"{word_givers(draft, spec, key)}",
+            )
 
 
 def _find_stage(draft: Draft, name: str, address: object, node: Node) -> StepSpec | None:
@@ -174,8 +183,8 @@ def _read_known(draft: Draft, name: str, node: Node) -> dict[str, str]:
         if code not in CODES:
             draft.complain(
                 item.line,
-                f"{name}: known: no finding is called '{show(code)}'.{name_nearest(code, CODES)} "
-                f"Known: {list_names(CODES, 20)}.",
+                f"{name}: known: no finding is called '{show(code)}'."
+                f"{name_known(code, CODES, most=20)}",
             )
         elif not isinstance(reason, str) or len(reason.split()) < 2:
             draft.complain(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import name_known
 from neurodecode.core.errors import DataError
 
 
@@ -59,8 +59,8 @@ class Table:
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.columns:
             raise DataError(
-                f"table: no column '{name}'.{name_nearest(name, self.columns)} "
-                f"Columns: {list_names(self.columns)}."
+                f"table: no column '{name}'."
+                f"{name_known(name, self.columns, 'Columns')}"
             )
         return self.columns[name]
 

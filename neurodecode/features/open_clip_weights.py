@@ -23,7 +23,7 @@ from urllib.parse import urlparse
 import open_clip
 import torch
 
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import list_names, name_known
 from neurodecode.core.errors import DataError
 
 WHERE = "features.open_clip"
@@ -133,8 +133,8 @@ def _find_config_and_weights(
     if model_cfg is None:
         known = open_clip.list_models()
         raise DataError(
-            f"{WHERE}: Unknown model '{model}'.{name_nearest(model, known)} Known: "
-            f"{list_names(known)} (open_clip.list_models()). Or give a config of your own."
+            f"{WHERE}: Unknown model '{model}'.{name_known(model, known)} "
+            "Name one of open_clip.list_models(), or give a config of your own."
         )
     full: dict[str, Any] = {"model_cfg": model_cfg, "preprocess_cfg": {}}
     if pretrained is None:
@@ -174,8 +174,7 @@ def _find_tag(model: str, pretrained: str, model_cfg: Mapping[str, Any]) -> Mapp
         known = open_clip.list_pretrained_tags_by_model(model)
         raise DataError(
             f"{WHERE}: Unknown pretrained tag '{pretrained}' of {model}."
-            f"{name_nearest(pretrained, known)} Known: {list_names(known)}. Local weights are "
-            "given as checkpoint: PATH."
+            f"{name_known(pretrained, known)} Local weights are given as checkpoint: PATH."
         )
     quick = bool(tag.get("quick_gelu", False))
     if quick != bool(model_cfg.get("quick_gelu", False)):
