@@ -35,9 +35,7 @@ class Results(Mapping[str, Artifact]):
         if label not in self._keys and "." not in name:
             label = name
         if label not in self._keys:
-            raise UserError(
-                f"no result '{label}'.{name_known(label, self._keys, most=30)}"
-            )
+            raise UserError(f"no result '{label}'.{name_known(label, self._keys, most=30)}")
         key = self._keys[label]
         outputs = self.store.read(self.summary.cards[key])
         # the first that the stage declares is what the step's bare name means

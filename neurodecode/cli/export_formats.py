@@ -55,9 +55,7 @@ def write_artifact(artifact: Artifact, base: Path, form: str = "auto") -> list[P
 def check_form(form: str) -> None:
     """Raise UserError unless there is such a form."""
     if form not in FORMS:
-        raise UserError(
-            f"--as: Unknown format '{form}'.{name_known(form, FORMS)}"
-        )
+        raise UserError(f"--as: Unknown format '{form}'.{name_known(form, FORMS)}")
 
 
 def find_writers(artifact: Artifact) -> dict[str, Callable[[Any, Path], list[Path]]]:

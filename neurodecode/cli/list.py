@@ -33,9 +33,7 @@ def command(
         return
     kinds: tuple[str, ...] = ("stages", "pipelines", *STAGE_FOLDERS)
     if what not in kinds:
-        raise UserError(
-            f"list: Unknown kind '{show(what)}'.{name_known(what, kinds, most=20)}"
-        )
+        raise UserError(f"list: Unknown kind '{show(what)}'.{name_known(what, kinds, most=20)}")
     chosen = [s for s in list_stages() if what == "stages" or s.startswith(f"{what}.")]
     print_table(("stage", "what it does"), [(s, _read_sentence(s)) for s in chosen])
 

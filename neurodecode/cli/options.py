@@ -88,8 +88,7 @@ def find_instances(graph: Graph, step: str) -> list[Instance]:
     if not found:
         known = list(dict.fromkeys(i.name for i in graph.instances.values()))
         raise UserError(
-            f"no step '{show(step)}' in {graph.name}."
-            f"{name_known(step, known, 'Steps', 30)}"
+            f"no step '{show(step)}' in {graph.name}.{name_known(step, known, 'Steps', 30)}"
         )
     return found
 

@@ -115,8 +115,7 @@ def _keep(draft: Draft, branches: Mapping[str, Sequence[str]]) -> None:
         if name not in draft.axes:
             draft.complain(
                 f"--branch {show(name)}={show(next(iter(wanted), ''))}",
-                f"no variable '{show(name)}'."
-                f"{name_known(name, draft.axes, 'Variables of each')}",
+                f"no variable '{show(name)}'.{name_known(name, draft.axes, 'Variables of each')}",
             )
             continue
         for value in wanted:

@@ -55,9 +55,7 @@ def list_names(names: Collection[str], most: int = 12) -> str:
 def check_known(name: str, known: Collection[str], *, what: str, where: str) -> None:
     """Raise DataError unless ``name`` is one of ``known``."""
     if name not in known:
-        raise DataError(
-            f"{where}: Unknown {what} '{name}'.{name_known(name, known)}"
-        )
+        raise DataError(f"{where}: Unknown {what} '{name}'.{name_known(name, known)}")
 
 
 def check_same_length(where: str, next_step: str = "", **arrays: Any) -> int:

@@ -92,8 +92,7 @@ def _read_targets(draft: Draft, node: Node) -> list[str]:
         if target not in draft.steps and target not in draft.broken:
             draft.complain(
                 line,
-                f"controls: of: Unknown step '{show(target)}'."
-                f"{name_known(target, draft.steps)}",
+                f"controls: of: Unknown step '{show(target)}'.{name_known(target, draft.steps)}",
             )
     return list(dict.fromkeys(target for target, _ in named))
 

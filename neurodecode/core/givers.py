@@ -22,11 +22,14 @@ def list_givers(draft: Draft, spec: StepSpec, key: str) -> tuple[list[str], list
         "step", or "step.output" where a step gives several that would do.
     """
     kind = read_inputs(spec.stage)[key]
-    taken = {step for other in spec.inputs if other != key for step in _list_read(draft, spec, other)}
+    taken = {
+        step for other in spec.inputs if other != key for step in _list_read(draft, spec, other)
+    }
+    left_out = {*taken, *_find_downstream(draft, spec)}
     exact: list[str] = []
     accepted: list[str] = []
     for name, step in draft.steps.items():
-        if name in {*taken, spec.name} or "@" in name or spec.name in list_upstream(draft, step):
+        if name in left_out or "@" in name:
             continue
         reference, is_exact = _choose(step, kind)
         if reference:
@@ -55,6 +58,22 @@ def _list_read(draft: Draft, spec: StepSpec, key: str | None = None) -> set[str]
         for reference, _ in list_references(node)
         for step in list_steps(draft, spec, reference)
     }
+
+
+def _find_downstream(draft: Draft, spec: StepSpec) -> set[str]:
+    """Return a step and all that read from it, however indirectly."""
+    readers: dict[str, list[str]] = {}
+    for name, step in draft.steps.items():
+        for read in _list_read(draft, step):
+            readers.setdefault(read, []).append(name)
+    found: set[str] = set()
+    waiting = [spec.name]
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            waiting += readers.get(current, ())
+    return found
 
 
 def list_upstream(draft: Draft, spec: StepSpec) -> list[str]:

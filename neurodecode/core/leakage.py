@@ -27,12 +27,12 @@ from neurodecode.core.errors import LeakageError
 from neurodecode.core.lineage import (
     EVERY_FOLD,
     LEVEL_OF_COLUMN,
-    TRAINED_BEFORE,
     Contact,
     Lineage,
     Peers,
     make_row_tokens,
     rename_steps,
+    split_step,
 )
 from neurodecode.core.stage import Stage, read_outputs
 from neurodecode.core.tables import Table
@@ -192,20 +192,22 @@ def check_scored_rows(
     wanted = _choose_levels(levels, tokens, step)
     notices: dict[str, None] = {}
     beside: dict[str, int] = {}
-    for fold in np.unique(folds):
+    every_fold = np.unique(folds)
+    for fold in every_fold:
         rows = np.flatnonzero(folds == fold)
         # A row without a fold was made by no fold's model: whatever any fold saw counts.
         contacts = lineage.contacts(None if fold == EVERY_FOLD else int(fold))
         shown = _collect_trained_stimuli(contacts)
         refused: list[tuple[int, Contact, str]] = []
         for contact in contacts:
+            name = split_step(contact.step)[0]
             if contact.kind == "unknown":
-                text = f"'{contact.step}' uses a model whose training data are unknown"
+                text = f"'{name}' uses a model whose training data are unknown"
                 notices[f"unknown lineage: {text} ({contact.reason})."] = None
                 continue
             if contact.kind == "neighbour":
                 near = scored.find_touched("sample", contact.tokens["sample"], rows)
-                beside[contact.step] = beside.get(contact.step, 0) + int(near.sum())
+                beside[name] = beside.get(name, 0) + int(near.sum())
                 continue
             level, n_touched = _find_level(contact, scored, rows, wanted, shown)
             if n_touched:
@@ -223,12 +225,13 @@ def check_scored_rows(
                 seen = contact.tokens.get("stimulus", NO_TOKENS)
                 if scored.find_touched("stimulus", seen, rows).any():
                     notices[
-                        f"The split does not keep stimuli apart: '{contact.step}' was trained on "
+                        f"The split does not keep stimuli apart: '{name}' was trained on "
                         "stimuli that test rows show again. This is no test of new stimuli."
                     ] = None
         if refused:
             refused.sort(key=lambda found: -found[0])  # what has seen most comes first
-            raise LeakageError(_word_refusal(step, [found[1:] for found in refused]))
+            rest = " Later folds were not checked." if fold != every_fold[-1] else ""
+            raise LeakageError(_word_refusal(step, [found[1:] for found in refused], rest))
     told = {name: n for name, n in beside.items() if n}
     return [*notices, *([_word_neighbours(told, len(table))] if told else [])]
 
@@ -292,10 +295,10 @@ def _join_tokens(
 
 def _describe(contact: Contact, level: str, n_touched: int, n_rows: int, fold: int) -> str:
     where = f" of fold {fold}" if fold != EVERY_FOLD else ""
-    return (
-        f"step '{contact.step}' has seen the {level} of {n_touched} of the {n_rows} "
-        f"test rows{where}."
-    )
+    own, training = split_step(contact.step)
+    what = "" if level == "sample" else f"the {level} of "
+    when = f", in the training of {training}" if training else ""
+    return f"step '{own}' has seen {what}{n_touched} of the {n_rows} test samples{where}{when}."
 
 
 def _word_neighbours(beside: Mapping[str, int], n_rows: int) -> str:
@@ -309,27 +312,29 @@ def _word_neighbours(beside: Mapping[str, int], n_rows: int) -> str:
     )
 
 
-def _word_refusal(step: str, refused: Sequence[tuple[Contact, str]]) -> str:
+def _word_refusal(step: str, refused: Sequence[tuple[Contact, str]], rest: str) -> str:
     contact, text = refused[0]
+    own, training = split_step(contact.step)
     if contact.kind == "transductive":
         mend = (
-            "It used them without labels (transductive). Fit that step on the training part (give "
-            "it the split, and preprocessing.zscore per: training), or say in the file why this is "
-            f"right: allow_transductive: \"the reason, in words\" in step '{contact.step}'."
+            "It used them without labels (transductive). Give it the split (and "
+            "preprocessing.zscore per: training), made from what comes before that step. Or, "
+            "where it is right all the same, write why, for the report to print: "
+            f"allow_transductive: \"the reason, in words\" in step '{own}'."
         )
-    elif contact.step.startswith(TRAINED_BEFORE):
+    elif training:
         mend = (
-            "That model was trained before, outside this file. Test on stimuli that it has not "
-            "seen (choose others in the dataset's step), or train one with this split. To go on "
+            "That was before, outside this file, and no split here changes it. Choose stimuli in "
+            "the dataset's step that it has not seen, or train a model with this split. To go on "
             "all the same, with a red note on every figure: allow_leakage: "
             f"\"the reason, in words\" in step '{step}'."
         )
     else:
         mend = (
-            f"Give '{contact.step}' the split, so that it sees training rows only, or split by a "
+            f"Give '{own}' the split, so that it sees training rows only, or split by a "
             "coarser unit. To go on all the same, with a red note on every figure: "
-            f"allow_leakage: \"the reason, in words\" in step '{contact.step}' or '{step}'."
+            f"allow_leakage: \"the reason, in words\" in step '{own}' or '{step}'."
         )
-    others = sorted({f"'{c.step}'" for c, _ in refused[1:]} - {f"'{contact.step}'"})
+    others = sorted({f"'{split_step(c.step)[0]}'" for c, _ in refused[1:]} - {f"'{own}'"})
     also = f" So have {', '.join(others)}." if others else ""
-    return f"{step}: {text}{also} {mend}"
+    return f"{step}: {text}{also}{rest} {mend}"

@@ -124,11 +124,29 @@ class Lineage:
         return replace(self, peers=tuple(replace(p, groups=p.groups[rows]) for p in self.peers))
 
 
+def split_step(name: str) -> tuple[str, str]:
+    """Return the step of this file that a contact is of, and the model's training ("" if none)."""
+    own, _, training = name.partition(f": {TRAINED_BEFORE}")
+    return own, training
+
+
+def name_loader(seen: Mapping[int, Iterable[Contact]], step: str) -> dict[int, list[Contact]]:
+    """Say of a model's training, before this file, which step of the file brought the model in."""
+    return {
+        fold: [
+            replace(c, step=f"{step}: {c.step}") if c.step.startswith(TRAINED_BEFORE) else c
+            for c in contacts
+        ]
+        for fold, contacts in seen.items()
+    }
+
+
 def rename_steps(lineage: Lineage, names: Mapping[str, str]) -> Lineage:
     """Return a lineage whose contacts go by other names of their steps, where there are any."""
 
     def rename(item: Any) -> Any:
-        return replace(item, step=names.get(item.step, item.step))
+        own, _ = split_step(item.step)
+        return replace(item, step=names.get(own, own) + item.step[len(own) :])
 
     return replace(
         lineage,

@@ -23,7 +23,8 @@ def name_hole(node: ast.expr) -> str:
     if isinstance(node, ast.Call) and is_nearest(node):
         return f" [Did you mean '{{a known {_name_value(node.args[0])}}}'?]"
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "name_known":
-        label = next((a.value for a in node.args[2:3] if isinstance(a, ast.Constant)), "Known")
+        given = (str(a.value) for a in node.args[2:3] if isinstance(a, ast.Constant))
+        label = next(given, "Known")
         near = f"Did you mean '{{a known {_name_value(node.args[0])}}}'?"
         return f" ({near} | {label}: {{{_name_value(node.args[1])}}}.)"
     return f"{{{_name_value(node)}}}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from neurodecode.core.messages import PACKAGE, Hole, Message
 
-FEWEST_LETTERS = 10  # words of a message that are needed to tell it
+FEWEST_LETTERS = 9  # words of a message that are needed to tell it
 MOST_BETWEEN = 2000  # letters that all holes together may be filled with
 MOST_TRIES = 20  # places of a text that are looked at for one message; the nearest words count
 

@@ -71,9 +71,10 @@ def _put(root: Node, path: Sequence[str], value: Node, place: str) -> None:
         )  # fmt: skip
     else:
         known = [*steps, *params, *ROOTS]
+        there = f" Steps: {list_names(steps)}; params: {list_names(params)}."
         raise PipelineError(
             [f"{place}: nothing is called '{show(path[0])}'."
-             f"{name_nearest(path[0], known) or f' Steps: {list_names(steps)}; params: {list_names(params)}.'}"]
+             f"{name_nearest(path[0], known) or there} Correct it."]
         )  # fmt: skip
     for key in keys[:-1]:
         if key not in _mapping(holder):

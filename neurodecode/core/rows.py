@@ -28,9 +28,9 @@ def check_foldwise(responses: Responses, split: Split, where: str) -> None:
         len(steps.selected) != split.n_folds or steps.split not in ("", split.digest)
     ):
         raise DataError(
-            f"{where}: its 'split' has {split.n_folds} folds, but its 'responses' were preprocessed "
-            f"within the {len(steps.selected)} folds of another split. Write here the split that "
-            "the step before it reads, the one that chose or scaled the voxels: split: its name."
+            f"{where}: its 'split' has {split.n_folds} folds, but its 'responses' were "
+            f"preprocessed in the {len(steps.selected)} folds of another split. Give it the split "
+            "that the step which chose or scaled the voxels reads."
         )
 
 

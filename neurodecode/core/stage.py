@@ -23,7 +23,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, field_validator
 
 from neurodecode.core.artifacts import Array, Artifact, is_accepted
-from neurodecode.core.checks import list_names, name_nearest
+from neurodecode.core.checks import list_names, name_known, name_nearest
 from neurodecode.core.errors import UserError
 from neurodecode.core.lineage import ContactKind
 from neurodecode.core.locate import locate_class, looking_in
@@ -277,8 +277,10 @@ def find_stage(address: str, folders: Sequence[Path] = ()) -> type[Stage]:
     nearest = next((s for s in known if s.endswith(f".{address}")), address)  # folder forgotten
     near = name_nearest(nearest, known)
     others = f" Known{f' in {folder}' if inside is not known else ''}: {list_names(inside)}."
-    own = " A stage of your own is named package.module:Class."
-    raise UserError(f"Unknown stage '{address}'.{near or others + own}")
+    raise UserError(
+        f"Unknown stage '{address}'.{near or others} Correct its name; one of your own is written "
+        "package.module:Class."
+    )
 
 
 def name_class(name: str) -> str:

@@ -68,7 +68,11 @@ def read_step(draft: Draft, name: str, node: Node) -> None:
             told |= {input_name for input_name in wanted if f"'{input_name}'" in near}
             settings = list_names(spec.stage.model_fields)
             known = f" Inputs: {list_names(wanted)}; settings: {settings}."
-            draft.complain(line, f"{name}: Unknown key '{show(key)}' for {address}.{near or known}")
+            draft.complain(
+                line,
+                f"{name}: Unknown key '{show(key)}' for {address}.{near or known} Correct or "
+                "remove it.",
+            )
     spec.missing = [
         key
         for key, kind in wanted.items()

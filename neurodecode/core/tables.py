@@ -59,8 +59,7 @@ class Table:
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.columns:
             raise DataError(
-                f"table: no column '{name}'."
-                f"{name_known(name, self.columns, 'Columns')}"
+                f"table: no column '{name}'.{name_known(name, self.columns, 'Columns')}"
             )
         return self.columns[name]
 

@@ -29,6 +29,7 @@ from neurodecode.core.lineage import (
     make_row_tokens,
     merge_contacts,
     mix_rows,
+    name_loader,
 )
 from neurodecode.core.rows import find_neighbours, group_samples
 from neurodecode.core.stage import Stage
@@ -101,7 +102,7 @@ def derive_lineage(
         if not isinstance(artifact, Split):  # a split follows from the sample table alone
             _add(given, of_rows)
             _add(given, {EVERY_FOLD: _find_truth(artifact, aligned, step, allow_leakage)})
-        lineage = _give(artifact, given, aligned, digest, unit)
+        lineage = _give(artifact, given, aligned, digest, unit, step)
         known = _name_rows(artifact, aligned, step)
         traced[name] = artifact.with_lineage(replace(lineage, peers=(*lineage.peers, *known)))
     return traced
@@ -308,11 +309,12 @@ def _give(
     aligned: list[Aligned],
     digest: str | None,
     unit: str | None,
+    step: str,
 ) -> Lineage:
     """Return one output's lineage: what it declares itself, and what came through the inputs."""
     own = artifact.lineage
     contacts = {fold: list(made) for fold, made in seen.items()}
-    _add(contacts, own.seen)
+    _add(contacts, name_loader(own.seen, step))
     peers, left_over = _align_peers(artifact, get_row_table(artifact), aligned)
     _add(contacts, {EVERY_FOLD: [p.to_contact(np.unique(p.groups)) for p in left_over]})
     return Lineage(

@@ -110,11 +110,14 @@ def _check_columns(flat: np.ndarray) -> list[str]:
     findings = []
     if not finite.all():
         columns, rows = np.flatnonzero(~finite.all(0)), np.flatnonzero(~finite.all(1))
+        all_rows = (~finite).all(0).sum() == len(columns)
+        where = "all" if all_rows else f"{len(rows)} ({_list(rows)}) of the {len(flat)}"
+        them = "voxels" if all_rows else "voxels or samples"
         findings.append(
-            f"{ERROR}{int((~finite).sum())} response values are NaN or infinite, in {len(columns)} "
-            f"of {flat.shape[1]} columns (counted from 0: {_list(columns)}) and {len(rows)} of "
-            f"{len(flat)} samples ({_list(rows)}). Drop those columns or samples from the file, "
-            "or set keep_nan: true where a stage of your own masks them."
+            f"{ERROR}{len(columns)} of {flat.shape[1]} voxels (counted from 0: {_list(columns)}) "
+            f"are NaN or infinite, in {where} samples. Remove those {them} from the file "
+            "(numpy.delete), and from all that goes with them. Or set keep_nan: true, if a stage "
+            "of your own removes them: no other takes NaN."
         )
     with np.errstate(invalid="ignore"):
         constant = np.flatnonzero((flat == flat[:1]).all(0)) if len(flat) > 1 else np.zeros(0, int)
@@ -147,13 +150,7 @@ def _check_ids(ids: np.ndarray, items: np.ndarray) -> list[str]:
         )
     missing = np.flatnonzero(~np.isin(ids, items) | (ids == ""))
     if len(missing):
-        shown = [f"{row} '{ids[row]}'" for row in missing[:12]]
-        more = f" and {len(missing) - 12} more" if len(missing) > 12 else ""
-        findings.append(
-            f"{ERROR}{len(missing)} trials show a stimulus that is not there, by row and id: "
-            f"{', '.join(shown)}{more}. Correct the trials' ids, or add the missing "
-            f"stimuli.{_explain_counting(ids, items)}"
-        )
+        findings.append(ERROR + _explain_missing(ids, items, missing))
     unused = names[~np.isin(names, ids)]
     if len(unused):
         findings.append(f"{NOTE}{len(unused)} stimuli were never shown ({list_names(unused, 5)}).")
@@ -167,19 +164,26 @@ def _check_ids(ids: np.ndarray, items: np.ndarray) -> list[str]:
     return findings
 
 
-def _explain_counting(ids: np.ndarray, items: np.ndarray) -> str:
-    """Tell whether numeric ids would fit if they were counted from one less or one more."""
+def _explain_missing(ids: np.ndarray, items: np.ndarray, missing: np.ndarray) -> str:
+    """Tell which samples name no stimulus, and whether they only count from another number."""
+    shown = ", ".join(f"row {row} '{ids[row]}'" for row in missing[:6])
+    more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
+    which = (
+        f"of {len(ids)} samples, {len(missing)} name a stimulus that is not there ({shown}{more})"
+    )
     try:
         asked, there = {int(i) for i in ids}, {int(i) for i in items}
     except ValueError:
-        return ""
-    for step, counted in ((-1, "from 1, the stimuli from 0"), (1, "from 0, the stimuli from 1")):
-        if {i + step for i in asked} <= there:
+        asked, there = set(), set()
+    for step in (-1, 1):
+        if asked and {i + step for i in asked} <= there:
             return (
-                f" All would fit shifted by one: the trials seem to be counted {counted}. Set "
-                f"count_from: {int(step < 0)}, if the ids are row numbers."
+                f"the samples' stimulus ids run from {min(asked)} to {max(asked)}, but the stimuli "
+                f"are numbered {min(there)} to {max(there)}: {which}. Set count_from: "
+                f"{int(step < 0)}, if the ids count the stimuli from {int(step < 0)}; otherwise "
+                "correct the ids."
             )
-    return ""
+    return f"{which}. Correct the samples' ids, or add the missing stimuli."
 
 
 def _check_images(items: np.ndarray, images: np.ndarray) -> list[str]:

@@ -76,8 +76,9 @@ def orient_responses(
         )
     if orientation is None and (len(possible) > 1 or (n_samples is None and n_voxels is None)):
         raise DataError(
-            f"{where}: responses of shape {shown} may have samples or voxels first; nothing else "
-            "in the settings tells which. Set orientation: samples_first, or voxels_first."
+            f"{where}: responses of shape {shown} may have one row per sample or one row per "
+            "voxel; no other array tells which. Add to this step orientation: samples_first (one "
+            "row per sample), or orientation: voxels_first (one row per voxel)."
         )
     first = (orientation or possible[0]) == "samples_first"
     return [part if first else part.T for part in parts]

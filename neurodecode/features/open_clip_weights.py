@@ -225,6 +225,7 @@ def find_hub_file(repository: str, names: Sequence[str], revision: str | None = 
     """
     from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub.file_download import repo_folder_name
 
     for name in names:
         cached = try_to_load_from_cache(repository, name, revision=revision)
@@ -243,11 +244,12 @@ def find_hub_file(repository: str, names: Sequence[str], revision: str | None = 
             else:
                 return Path(found)
     raise DataError(
-        f"{WHERE}: '{repository}' ({' or '.join(names)}) is not in the local cache "
-        f"{constants.HF_HUB_CACHE}, and {problem}. On a machine with a network run "
-        f"`hf download {repository} {names[0]}`, copy its cache folder here and point HF_HOME at "
-        "its parent; or give the file as checkpoint: PATH; or set random_weights: true, in "
-        "the place of pretrained, for an untrained control."
+        f"{WHERE}: the weights, '{repository}', are not in the local cache, and {problem}. Write "
+        "in place of pretrained: checkpoint: PATH, for a file that you have, or random_weights: "
+        "true, to try the steps or as an untrained control. Or run "
+        f"`hf download {repository} {names[0]}` on a machine with a network, and copy "
+        f"~/.cache/huggingface/hub/{repo_folder_name(repo_id=repository, repo_type='model')} "
+        f"from there into {constants.HF_HUB_CACHE}."
     )
 
 
@@ -257,7 +259,7 @@ def _find_obstacle(url: str) -> str:
 
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         if os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE"):
-            return f"{name} forbids the network"
+            return f"{name} is set, which forbids the network"
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE forbids the network"
     if any(os.environ.get(name) for name in ("https_proxy", "HTTPS_PROXY", "ALL_PROXY")):

@@ -15,7 +15,7 @@ from pydantic import NonNegativeInt
 
 from neurodecode.core.artifacts import Model
 from neurodecode.core.errors import DataError
-from neurodecode.core.lineage import EVERY_FOLD, TRAINED_BEFORE, Lineage
+from neurodecode.core.lineage import EVERY_FOLD, TRAINED_BEFORE, Lineage, merge_contacts
 from neurodecode.core.resources import find_resource
 from neurodecode.core.stage import Stage
 
@@ -70,10 +70,9 @@ def take_fold(model: Model, fold: int) -> Model:
 
 def _name_contacts(lineage: Lineage, name: str) -> Lineage:
     """Say of each contact that it was made when the model was trained, not in this pipeline."""
+    trained = f"{TRAINED_BEFORE}{Path(name).stem}"
     seen = {
-        fold: tuple(
-            replace(c, step=f"{TRAINED_BEFORE}{Path(name).stem}: {c.step}") for c in contacts
-        )
+        fold: merge_contacts(replace(c, step=trained) for c in contacts)
         for fold, contacts in lineage.seen.items()
     }
     return replace(lineage, seen=seen)

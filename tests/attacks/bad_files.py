@@ -144,7 +144,7 @@ NUMPY = [
          read("a.npz", save(shown=np.array([b"gr\xf6\xdfe"] * 12)), stimulus_ids="shown"),
          ("'shown' in", "text that is not UTF-8", "Allowed: UTF-8", "Save it so")),
     Case("a name misspelled", read("a.npz", save(), **ask("beta")),
-         ("a.npz", "Unknown array 'beta'", "Did you mean 'betas'?", "Known: betas, names")),
+         ("a.npz", "Unknown array 'beta'", "Did you mean 'betas'?", "Did you mean 'betas'?")),
 ]  # fmt: skip
 
 # ------------------------------------------------------------------------------------ HDF5
@@ -329,7 +329,7 @@ CONTENT = [
     Case("a name with a NUL", name_only("a\0b.npz"),
          ("pipe.yaml:2", "holds the hidden character U+0000")),
     Case("voxels that are NaN", read("a.npz", save(betas=np.where(BETAS > 2, np.nan, BETAS))),
-         ("response values are NaN or infinite, in", "of 7 columns", "keep_nan")),
+         ("1 of 7 voxels", "are NaN or infinite, in", "keep_nan")),
     Case("a voxel that never changes, standardised",
          read("a.npz", save(betas=BETAS * (np.arange(7) != 3)), ZSCORE),
          ("1 of 7 voxels are constant (first: [3])", "select_voxels")),
@@ -337,10 +337,10 @@ CONTENT = [
          ("lengths differ: stimulus_ids 11, runs 12", "Allowed: as many rows in each")),
     Case("an id without a picture",
          read("a.npz", save(shown=np.array(["cat", *SHOWN[1:]])), **COLLECTION),
-         ("1 trials show a stimulus that is not there", "0 'cat'", "Correct the trials' ids")),
+         ("1 name a stimulus that is not there", "0 'cat'", "Correct the samples' ids")),
     Case("row numbers counted from 1", read("a.npz", save(shown=np.arange(12) % 6 + 1),
          stimuli="pictures", stimulus_ids="shown", count_from=0),
-         ("2 trials show", "All would fit shifted by one", "counted from 1, the stimuli from 0")),
+         ("run from 1 to 6, but the stimuli are numbered 0 to 5", "Set count_from: 1")),
     Case("one id for two pictures",
          read("a.npz", save(names=SHOWN[[0, 0, 1, 2, 3, 4]]), **COLLECTION),
          ("1 stimulus ids are given to several stimuli (picture0)",)),
@@ -354,7 +354,8 @@ CONTENT = [
          ("7) read as 'samples_first' do not fit", "8 voxels")),
     Case("a square matrix without an orientation",
          read("a.npz", save(betas=BETAS[:7]), orientation=None),
-         ("responses of shape (7, 7) may have samples or voxels first", "Set orientation")),
+         ("responses of shape (7, 7) may have one row per sample or one row per voxel",
+          "Add to this step orientation: samples_first")),
     Case("runs that are fractions", read("a.npz", save(run=np.linspace(0, 1, 12)), runs="run"),
          ("labels 'run' in", "fractions or NaN", "Allowed: text or whole numbers")),
 ]  # fmt: skip

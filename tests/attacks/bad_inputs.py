@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import io
 import os
+import re
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -29,11 +30,14 @@ class Answer:
     def message(self) -> str:
         """What is said of the mistake, without the program's name."""
         if self.code == 2:
-            return self.err.strip().removeprefix("neurodecode: ")
-        lines = self.out.splitlines()
-        first = next((i for i, line in enumerate(lines) if line.startswith("FAILED ")), 0)
-        told = (line.strip() for line in lines[first:] if line.strip())
-        return next((line for line in told if line.startswith("FAILED ")), self.err.strip())
+            told = self.err.strip().removeprefix("neurodecode: ").splitlines()
+            several = len(told) > 1 and re.fullmatch(r"\d+ mistakes:", told[0])
+            return "\n".join(line.strip() for line in told[1 if several else 0 :])
+        block = re.search(r"\nFAILED (\S+)\n((?:  .+\n)+)", self.out)
+        if block is None:
+            return self.err.strip()
+        told = [line.strip() for line in block[2].splitlines()]
+        return f"FAILED {block[1]}: " + " ".join(t for t in told if not t.startswith("traceback:"))
 
 
 def list_cases() -> list[Case]:

@@ -17,7 +17,7 @@ from tests.attacks.mistakes import (
 )
 
 FILES = [
-    Case("no such file", make_nothing, ("no pipeline", "neither a file nor", "name one of: ")),
+    Case("no such file", make_nothing, ("no pipeline", "neither a file nor", "Known: ")),
     Case("a folder", make_folder, ("it is a folder", "Name a pipeline file")),
     Case("an empty file", write(""), ("pipe.yaml:1", "the file is empty", "Give it 'steps:'")),
     Case("only comments", write("# nothing\n"), ("pipe.yaml:1", "the file is empty")),

@@ -117,7 +117,11 @@ STEPS = [
     Case(
         "an input left out",
         change(", stimuli: digits, size_px", ", size_px"),
-        ("pipe.yaml:8", "input 'stimuli' (Stimuli) is missing", "Name the step"),
+        (
+            "pipe.yaml:8",
+            "input 'stimuli' is missing: a step that gives Stimuli",
+            "Write: stimuli: digits",
+        ),
     ),
     Case(
         "a misspelt input",
@@ -127,7 +131,7 @@ STEPS = [
     Case(
         "a misspelt step",
         change("responses: scan, by", "responses: scna, by"),
-        ("pipe.yaml:7", "split: responses: Unknown input step 'scna'", "Did you mean 'scan'?"),
+        ("pipe.yaml:7", "split: responses: no step is called 'scna'", "Did you mean 'scan'?"),
     ),
     Case(
         "an empty reference",
@@ -147,12 +151,16 @@ STEPS = [
     Case(
         "another kind of artifact",
         change("features: pixels}", "features: scan}"),
-        ("pipe.yaml:10", "takes Features, but scan (datasets.simulated) gives", "Name a step"),
+        (
+            "pipe.yaml:10",
+            "takes Features, but 'scan' (datasets.simulated) gives",
+            "Write: features: pixels",
+        ),
     ),
     Case(
         "an output that is not there",
         change("stimuli: digits, size_px", "stimuli: digits.images, size_px"),
-        ("pipe.yaml:8", "digits has no output 'images'", "It gives: stimuli"),
+        ("pipe.yaml:8", "'digits' has no output 'images'", "It gives: stimuli"),
     ),
     Case(
         "an output that is not unique",
@@ -160,7 +168,7 @@ STEPS = [
             "steps:\n  s: {stage: datasets.digit69}\n  r: {stage: plotting.report, show: [s]}\n"
             "  d: {stage: evaluation.split, responses: s.stimuli}\n"
         ),
-        ("pipe.yaml:4", "responses takes Responses, but s (datasets.digit69) gives Stimuli"),
+        ("pipe.yaml:4", "takes Responses, but 's' (datasets.digit69) gives Stimuli"),
     ),
     Case(
         "a list where one is taken",
@@ -331,7 +339,7 @@ BRANCHES = [
     Case(
         "a gather that leaves out a list",
         change("gather: [subject, model]", "gather: {subject: {not: [a]}}", EACH),
-        ("pipe.yaml:5", "gather: write subject: {not: ${other}}"),
+        ("pipe.yaml:5", "Write gather: {subject: {not: ${other}}}"),
     ),
     Case(
         "a gather that leaves out nobody",
@@ -346,7 +354,11 @@ BRANCHES = [
             )
             + "  split: {stage: evaluation.split, responses: all, gather: subject}\n"
         ),
-        ("pipe.yaml:6", "takes one Responses, but is given 2 branches", "Gather them with a step"),
+        (
+            "pipe.yaml:6",
+            "takes Responses of one branch, but 'gather' hands it 2",
+            "'gather: subject', or leave 'gather' out here",
+        ),
     ),
     Case(
         "a product that explodes",
@@ -372,7 +384,7 @@ BRANCHES = [
     Case(
         "a branch of an unknown value",
         write(EACH),
-        ("--branch subject=1", "'subject' has no value '1'", "Values: 01, 02"),
+        ("--branch subject=1", "'subject' has no value '1'", "Did you mean '01'?"),
         ("--branch", "subject=1"),
     ),
     Case(
@@ -390,7 +402,7 @@ BRANCHES = [
     Case(
         "only a step whose inputs are stale",
         write(GOOD),
-        ("--only: ", "not fresh", "Use --until"),
+        ("--only: ", "not up to date", "Use --until"),
         ("--only", "scores"),
     ),
     Case(

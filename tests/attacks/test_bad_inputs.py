@@ -12,8 +12,8 @@ WHERE = re.compile(
     r"^(pipe\.yaml(:\d+)?: |override '|--\w+|no pipeline|no step|the cache |a\\x1b|FAILED +\w+: )"
 )
 NEXT = re.compile(
-    r"\b(Did you mean|Known|Give|Write|write|Name|Remove|Rename|Use|Close|Check|Put|Keep|Save|"
-    r"Leave|Mend|Correct|Train|Type|Indent|Align|Annotate|Import|It gives|Quote|pip install|"
+    r"\b(Allowed|Did you mean|Known|Give|Write|write|Name|Remove|Rename|Use|Close|Check|Put|Keep|"
+    r"Save|Leave|Mend|Correct|Train|Type|Indent|Align|Annotate|Import|It gives|Quote|pip install|"
     r"Gather|Let|Make|Was a|give a|Values)\b"
 )
 SENTENCE = re.compile(r"[.?!](?=\s+[A-Z'\"-]|$)")

@@ -84,7 +84,7 @@ steps:
         for s in "12" for w in ("plain", "seeded")
     }  # fmt: skip
     assert (
-        "Unknown input step 'absent'"
+        "no step is called 'absent'"
         in list_problems("""\
 each: {which: [plain, absent]}
 steps:
@@ -112,4 +112,4 @@ def test_a_step_of_controls_is_not_called_unknown_where_controls_could_not_be_ad
         + "controls: {of: one}\n"
     )
     assert len(problems) == 1, problems
-    assert "Unknown input step 'e'" in problems[0]
+    assert "no step is called 'e'" in problems[0]

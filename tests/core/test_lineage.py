@@ -60,7 +60,7 @@ def test_equal_text_of_other_kinds_is_no_contact():
 
 def test_a_touched_row_raises_and_names_the_step():
     table = make_table()
-    with pytest.raises(LeakageError, match="scores: step 'fit' has seen the sample of 2 of the 4"):
+    with pytest.raises(LeakageError, match="scores: step 'fit' has seen 2 of the 4"):
         check({0: {"sample": tokens_of(table, rows=[1, 2])}})
 
 
@@ -176,7 +176,7 @@ def test_what_a_row_was_averaged_from_is_part_of_it():
         Lineage(seen={0: (Contact("fit", "label", None, {"sample": np.array([12], np.uint64)}),)}),
         tokens, np.array([0, 0, 1, 1]), step="mean", kind="label", reason=None,
     )  # fmt: skip
-    with pytest.raises(LeakageError, match="'fit' has seen the sample of 2 of the 4"):
+    with pytest.raises(LeakageError, match="'fit' has seen 2 of the 4"):
         check_scored_rows(lineage, table, np.zeros(4, int), step="scores", levels=("sample",))
 
 

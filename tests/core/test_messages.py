@@ -126,12 +126,13 @@ def test_every_message_finds_itself(messages):
 
 def test_several_messages_are_found_in_their_order(messages):
     text = (
-        "neurodecode: 2 mistakes:\n  a.yaml:3: dec: input 'split' (Split) is missing. Name the step"
-        "\n      that gives it: split: step, or step.output.\n  a.yaml:9: params: 'size' is never "
+        "neurodecode: 2 mistakes:\n  a.yaml:3: dec: input 'split' is missing: a step that gives"
+        " Split."
+        "\n      Write: split: split.\n  a.yaml:9: params: 'size' is never "
         "used. Remove it, or name it as ${size}.\n"
     )
     found = find_messages(text, messages)
-    assert [m.raised_in[0] for m in found] == ["core.steps.read_step", "core.root.check_used"]
+    assert [m.raised_in[0] for m in found] == ["core.steps.check_missing", "core.root.check_used"]
     assert not find_messages("all is well, nothing was printed", messages)
 
 

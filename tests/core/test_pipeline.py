@@ -278,8 +278,8 @@ steps:
         2: "seed: got",
         4: "'unused' is never used",
         6: "Unknown key 'pth' for ours.data:Data. Did you mean 'path'?",
-        8: "two: input 'features' (Features) is missing",
-        9: "three: stimuli takes Stimuli, but 'data' (ours.data:Data) gives Features",
+        8: "two: input 'features' is missing: a step that gives Features",
+        9: "three: stimuli: takes Stimuli, but 'data' (ours.data:Data) gives Features",
         10: "Unknown stage 'evaluation.splt'. Did you mean 'evaluation.split'?",
         12: "six: ${subjct} is neither in params nor in each. Did you mean 'subject'?",
         13: "seven: features: 'data' has no output 'stimuli'. It gives: features.",
@@ -289,7 +289,7 @@ steps:
         assert any(p.startswith(f"pipe.yaml:{line}: ") and words in p for p in problems), words
     in_line_7 = [p for p in problems if p.startswith("pipe.yaml:7: ")]
     assert len(in_line_7) == 2
-    assert "Unknown input step 'dta'. Did you mean 'data'?" in in_line_7[0]
+    assert "no step is called 'dta'. Did you mean 'data'?" in in_line_7[0]
     assert "one: factor: got 'two'" in in_line_7[1]
     in_line_18 = [p for p in problems if p.startswith("pipe.yaml:18: ")]
     assert ["devise" in p for p in in_line_18] == [True, False]
@@ -317,7 +317,7 @@ MISTAKES = {
     S + f"  a: {{{SCALE}, features: b}}\n  b: {{{SCALE}, features: a}}": "in a circle: a → b → a",
     S + DATA + f"  a: {{{SCALE}, features: data, gather: s}}": "no variable 's'",
     "each: {s: ['1', '2']}\n" + S + BY_S + f"  a: {{{SCALE}, features: d, gather: s}}": (
-        "features takes one Features, but is given 2 branches"
+        "features: takes Features of one branch, but 'gather' hands it 2"
     ),
     "each: {zip: {a: ['1', '2'], b: ['1']}}\n" + S + DATA: (
         ":1: each: zip needs lists of one length, got a 2, b 1"

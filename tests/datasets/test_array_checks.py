@@ -77,14 +77,14 @@ def test_everything_is_listed_at_once():
     )
     text = "\n".join(findings)
     assert (
-        "error: 1 response values are NaN or infinite, in 1 of 4 columns (counted from 0: 3)"
+        "error: 1 of 4 voxels (counted from 0: 3) are NaN or infinite, in 1 (1) of the 5 samples."
         in text
     )
     assert "note: 1 of 4 response columns never change (2)" in text
     assert "note: 1 samples repeat the responses of an earlier one" in text
     assert "error: 1 stimulus ids are given to several stimuli (2)" in text
     assert (
-        "error: 3 trials show a stimulus that is not there, by row and id: 2 '3', 3 '4', 4 ''."
+        "error: of 5 samples, 3 name a stimulus that is not there (row 2 '3', row 3 '4', row 4 '')."
         in text
     )
     assert "stimuli have the content of another" in text
@@ -94,7 +94,7 @@ def test_everything_is_listed_at_once():
 def test_counting_from_one_is_explained():
     responses = np.random.default_rng(0).normal(size=(3, 4))
     (finding,) = check_arrays(responses, ["1", "2", "3"], ["0", "1", "2"])[:1]
-    assert "counted from 1, the stimuli from 0" in finding
+    assert "run from 1 to 3, but the stimuli are numbered 0 to 2" in finding
 
 
 def test_lengths_are_told():
@@ -112,4 +112,5 @@ def test_dataset_of_artifacts(planted):
     whole = Responses(data=responses, samples=samples)
     assert len(check_dataset(whole, stimuli)) == 1
     less = check_dataset(whole, stimuli.take(np.arange(59)))
-    assert less[0].startswith("error: 2 trials show a stimulus that is not there")
+    assert less[0].startswith("error: of ")
+    assert "2 name a stimulus that is not there" in less[0]
