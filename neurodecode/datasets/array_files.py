@@ -8,6 +8,7 @@ raises over damaged bytes becomes a message.
 from __future__ import annotations
 
 import csv
+import lzma
 import os
 import struct
 import tokenize
@@ -36,7 +37,7 @@ MISSING = ("n/a", "nan", "NaN", "NA")
 DAMAGE = (
     OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError,
     MemoryError, OverflowError, SyntaxError, struct.error, zlib.error, zipfile.BadZipFile,
-    tokenize.TokenError,
+    lzma.LZMAError, tokenize.TokenError,
 )  # fmt: skip
 MOST_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")  # of one array: the memory
 

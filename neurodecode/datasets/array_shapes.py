@@ -49,6 +49,11 @@ def orient_responses(
             f"{where}: responses have shape {shown}. Allowed: (n_samples, n_voxels), or "
             "(n_samples, n_channels, n_times), the same for all parts."
         )
+    if any(part.size == 0 for part in parts):
+        raise DataError(
+            f"{where}: responses of shape {shown} hold no values. Allowed: one sample and one "
+            "voxel or more. Check which array is named, and that the file was written to its end."
+        )
     if parts[0].ndim == 3 and sfreq is None:
         raise DataError(
             f"{where}: responses of shape {shown} have a time axis, but no sampling frequency. "

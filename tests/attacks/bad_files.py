@@ -328,6 +328,8 @@ CONTENT = [
          ("xxx…' is in none of the folders", "NEURODECODE_DATA")),
     Case("a name with a NUL", name_only("a\0b.npz"),
          ("pipe.yaml:2", "holds the hidden character U+0000")),
+    Case("no sample at all", read("a.npz", save(betas=BETAS[:0])),
+         ("of shape (0, 7) hold no values", "Check which array")),
     Case("voxels that are NaN", read("a.npz", save(betas=np.where(BETAS > 2, np.nan, BETAS))),
          ("1 of 7 voxels", "are NaN or infinite, in", "keep_nan")),
     Case("a voxel that never changes, standardised",

@@ -155,10 +155,11 @@ def run_pipeline_on(drawn: Drawn, folder: Path) -> str:
     text = PIPELINE.format(path=path.name, key=reference, more=more)
     (folder / "pipe.yaml").write_text(text, encoding="utf-8")
     said, wrong = run_command(["run", "pipe.yaml", "--cache", "cache"], folder)
-    failed = re.search(r"FAILED    scan: (.*)", said)
-    message = failed.group(1) if failed else said
+    failed = re.search(r"\nFAILED scan\n((?:  .+\n)+)", said)
+    message = failed.group(1).strip() if failed else said
     ended_well = "1 computed" in said
-    if not wrong and not ended_well and not re.search(r"datasets\.arrays|path: ", message):
+    ours = re.match(r"datasets\.arrays|neurodecode: pipe\.yaml:\d+: ", message)
+    if not wrong and not ended_well and (not ours or "mistake in the code" in message):
         return f"no message of ours: {message[:300]}"
     return wrong
 
