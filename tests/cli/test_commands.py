@@ -181,12 +181,13 @@ def test_mistakes_exit_with_two_and_name_the_nearest(folder: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_a_failed_step_exits_with_one_and_names_the_log(folder: Path) -> None:
+def test_a_failed_step_exits_with_one_and_keeps_its_traceback(folder: Path) -> None:
     done = run(folder, "run", "small.yaml", "decoded.constant_targets=refuse", "size=16")
     assert done.returncode == 1
     assert "FAILED decoded" in done.stdout
-    log = next(line for line in done.stdout.splitlines() if "traceback:" in line).split()[-1]
-    assert "Traceback" in Path(log).read_text()
+    assert "traceback:" not in done.stdout, "the user's own mistake: the message says all"
+    (log,) = folder.rglob("logs/*-small-decoded.log")
+    assert "Traceback" in log.read_text()
     assert "neurodecode run small.yaml decoded.constant_targets=refuse" in done.stdout
 
 
