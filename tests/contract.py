@@ -418,7 +418,9 @@ def _is_target(given: Artifact, output: Artifact) -> bool:
 
 def _find_kin(own: Table, table: Table, rows: np.ndarray, sight: str) -> np.ndarray:
     """Return which rows of an output may follow some rows of an input."""
-    if sight in ("run", "session"):
+    if sight == "time" and "run" not in table:  # what is shown may be shown in any run
+        return np.ones(len(own), bool)
+    if sight in ("time", "run", "session"):
         places = ("subject", "session", "run")[: 2 if sight == "session" else 3]
         columns = [c for c in places if c in table and c in own]
         names = ["/".join(parts) for parts in zip(*(table[c][rows] for c in columns), strict=True)]

@@ -31,6 +31,7 @@ from neurodecode.core.artifacts import (
     Stimuli,
     make_items,
     make_samples,
+    make_scan_items,
 )
 from neurodecode.core.rows import list_predicted_rows
 from neurodecode.core.stage import find_stage, read_inputs
@@ -179,6 +180,30 @@ def make_epochs() -> Responses:
     return Responses(data=data, samples=responses.samples, sfreq=10.0, tmin=-0.1)
 
 
+def make_run_events() -> Events:
+    """What each run showed, 4 s apart and for a second each."""
+    samples = make_responses().samples
+    columns = {name: samples[name] for name in ("subject", "session", "run", "stimulus_id")}
+    n = len(samples)
+    return Events(
+        table=Table(
+            {**columns, "onset": samples["onset_s"], "duration": np.ones(n),
+             "trial_type": samples["category"], "amplitude": np.linspace(0.5, 2, n)}
+        )
+    )  # fmt: skip
+
+
+def make_scan_features() -> Features:
+    """Two confounds of every sample."""
+    data = np.random.default_rng(9).normal(size=(len(SHOWN), 2)).astype(np.float32)
+    return Features(
+        data=data,
+        items=make_scan_items(make_responses().samples),
+        extractor={"name": "example", "columns": ["trans_x", "csf"]},
+        bands={"motion": (0, 1), "tissue": (1, 2)},
+    )
+
+
 def make_model() -> Model:
     arrays = {f"fold{k}/weights": np.full((N_VOXELS, N_FEATURES), k + 0.5) for k in range(N_FOLDS)}
     return Model(
@@ -291,6 +316,24 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "features.open_clip": lambda folder: [Case({}, {"stimuli": make_stimuli()}, n_company=48)],
     "alignment.stack": lambda folder: [
         Case({}, {"responses": {name: make_responses(name) for name in ("01", "02")}})
+    ],
+    "alignment.hrf": lambda folder: [
+        Case({"allow_empty_runs": True},
+             {"events": make_run_events(), "responses": make_responses()}),
+        Case(
+            {"derivatives": "time", "amplitude": "amplitude", "allow_empty_runs": True},
+            {"events": make_run_events(), "responses": make_responses(),
+             "features": make_features()},
+        ),
+    ],
+    "alignment.delays": lambda folder: [
+        Case({"delays": (0, 1, -2)}, {"features": make_scan_features()})
+    ],
+    "alignment.resample": lambda folder: [
+        Case({"method": method, "allow_empty_runs": True},
+             {"events": make_run_events(), "responses": make_responses(),
+              "features": make_features()})
+        for method in ("lanczos", "linear", "box")
     ],
     "datasets.arrays": _run_arrays,
     "datasets.digit69": lambda folder: [Case(needs="digit69/digit69_28x28.mat")],

@@ -41,7 +41,7 @@ NAMED_COLUMNS = (
 LEVEL_OF_COLUMN = {
     "column:stimulus_id": "stimulus", "column:source": "stimulus", "column:digest": "stimulus",
     "column:sample_id": "sample", "column:category": "category", "column:subject": "subject",
-    "column:session": "session", "column:run": "run",
+    "column:session": "session", "column:run": "run", "time_block": "sample",
 }  # fmt: skip
 
 

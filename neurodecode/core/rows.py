@@ -1,6 +1,7 @@
 """Rows of samples joined to features, grouped by what must stay together, and put in predictions.
 
-Joins are by identity: a sample's ``stimulus_id`` is looked up among the features' ids.
+Joins are by identity: a sample's ``stimulus_id`` is looked up among the features' ids. Where these
+describe scans (their items have a ``sample_id``), it is the sample itself.
 """
 
 from __future__ import annotations
@@ -35,11 +36,12 @@ def check_foldwise(responses: Responses, split: Split, where: str) -> None:
 
 
 def read_features(features: Features | Predictions, samples: Table, where: str) -> np.ndarray:
-    """Return the features of each sample's stimulus, in memory.
+    """Return the features of each sample's stimulus, or of the sample itself, in memory.
 
     Parameters
     ----------
     features : Features, or Predictions of features
+        Features of scans have a column ``sample_id``; any others are those of stimuli.
     samples : Table, n_rows
     where : str
         Stage that asks, for messages.
@@ -51,16 +53,22 @@ def read_features(features: Features | Predictions, samples: Table, where: str) 
     Raises
     ------
     DataError
-        A sample without a stimulus, or a stimulus without features.
+        A sample without a stimulus, or a stimulus or scan without features.
     """
+    if isinstance(features, Features) and "sample_id" in features.items:
+        known, wanted = features.items["sample_id"], samples["sample_id"]
+        rows = find_rows(known, wanted, what="scan", where=where)
+        order = np.argsort(rows, kind="stable")  # stored arrays: ascending rows
+        values = np.asarray(features.data[rows[order]])
+        return values[np.argsort(order, kind="stable")]
     ids = samples["stimulus_id"].astype(str)
     blank = np.flatnonzero(ids == "")
     if len(blank):
         raise DataError(
             f"{where}: {len(blank)} of {len(ids)} samples in the split show no stimulus "
             f"(stimulus_id is '', first at row {blank[0]} of those used). Allowed: samples with a "
-            "stimulus that has features. Leave them out of the split, or give one "
-            "response per stimulus (its epoch, its beta)."
+            "stimulus that has features. Bring the features to the scans (alignment.hrf), leave "
+            "these samples out of the split, or give one response per stimulus (its beta)."
         )
     if isinstance(features, Predictions):
         rows = find_rows(features.items["id"], ids, what="stimulus", where=where)
@@ -77,8 +85,8 @@ def group_samples(samples: Table, unit: str, where: str) -> np.ndarray:
     unit : str
         A split's unit of independence. "sample" and "stimulus" keep all samples of one item
         together: those that share a stimulus id, a source or a content digest. "run",
-        "session" and "subject" keep these together; any other unit ("category", "column:NAME") is
-        the column of its name.
+        "session" and "subject" keep these together; any other unit ("category", "time_block",
+        "column:NAME") is the column of its name, which a split's own table has.
 
     Returns
     -------

@@ -37,7 +37,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 _ADDRESS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?", re.ASCII)
 
-Sight = Literal["row", "run", "session", "stimulus", "training", "all"]
+Sight = Literal["row", "time", "run", "session", "stimulus", "training", "all"]
 
 
 class Execution(BaseModel):
@@ -71,10 +71,11 @@ class Stage(BaseModel):
     ``run``. What it declares about the rows it looks at is what the leakage check believes, and
     the contract test tries it out:
 
-    sees()      for each input, whose rows one output row depends on: "row" (its own), "run" or
-                "session" (those of its run or session), "stimulus" (the repeats of its stimulus),
-                "training" (training rows of the fold; the stage takes a ``split``), "all". An
-                input that is not named counts as "all".
+    sees()      for each input, whose rows one output row depends on: "row" (its own), "time"
+                (what was shown around it in its run, moved there by fixed weights: delays, an
+                HRF), "run" or "session" (those of its run or session), "stimulus" (the repeats of
+                its stimulus), "training" (training rows of the fold; the stage takes a
+                ``split``), "all". An input that is not named counts as "all".
     contact     "label", or "transductive" where only one side of the data is looked at, without
                 supervision. Where the settings decide, override ``contact_of()``.
     scores      True for stages that compare predictions with the truth. Stages that return Scores

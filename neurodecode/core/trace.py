@@ -36,7 +36,7 @@ from neurodecode.core.stage import Stage
 from neurodecode.core.tables import Table
 
 COARSE_UNITS = ("run", "session", "subject")
-BY_ROW = ("row", "run", "session", "stimulus")  # sights that an output row has of its own
+BY_ROW = ("row", "time", "run", "session", "stimulus")  # sights that an output row has of its own
 
 
 def derive_lineage(
@@ -80,7 +80,7 @@ def derive_lineage(
             continue
         tokens = make_row_tokens(table)
         if by_row:
-            if sight != "row":
+            if sight not in ("row", "time"):
                 lineage = mix_rows(
                     lineage, tokens, _number_mates(table, sight),
                     step=step, kind=kind, reason=reason,
@@ -277,8 +277,8 @@ def _list_fits(
             same = artifact.split == digest and "fold" in table
             rows = np.flatnonzero(table["fold"] == fold.number) if same else everything
         else:
-            ids = split.samples["stimulus_id"][fitted]
-            rows = np.flatnonzero(np.isin(table["id"], ids))
+            ours, theirs = ("sample_id",) * 2 if "sample_id" in table else ("id", "stimulus_id")
+            rows = np.flatnonzero(np.isin(table[ours], split.samples[theirs][fitted]))
         folds[fold.number] = rows
     return folds
 

@@ -111,7 +111,7 @@ class Ridge(Stage):
         fits = fit_outer_folds(
             lambda k: (X, responses.read(used, fold=k).reshape(len(used), -1)),
             [(place[f.train], place[f.validation], place[f.test]) for f in folds],
-            group_samples(responses.samples.take(used), split.unit, self.stage),
+            group_samples(split.samples.take(used), split.unit, self.stage),
             self.alphas,
             RidgeOptions(
                 scoring=self.scoring,

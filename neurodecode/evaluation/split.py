@@ -11,15 +11,17 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
 from neurodecode.core.artifacts import TEST, TRAIN, UNUSED, VALIDATION, Responses
 from neurodecode.core.artifacts import Split as SplitArtifact
 from neurodecode.core.checks import list_names
 from neurodecode.core.errors import DataError
+from neurodecode.core.rows import find_neighbours
 from neurodecode.core.stage import Sight, Stage
 from neurodecode.core.tables import Table
 from neurodecode.evaluation.summary import find_units
+from neurodecode.numerics.statistics import number_groups
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -33,8 +35,10 @@ class Split(Stage):
     Parameters
     ----------
     by : str
-        Unit of independence: "sample", "stimulus", "category", "run", "session", "subject", or
-        "column:NAME" for clusters named by a column of the sample table.
+        Unit of independence: "sample", "stimulus", "category", "run", "session", "subject",
+        "column:NAME" for clusters named by a column of the sample table, or "block": stretches of
+        each run, for time series with few runs. Every run is cut into ``n_folds`` of them, and
+        the k-th of each is tested in fold k.
     n_folds : int or None
         Each unit is tested in one fold.
     test_fraction : float or None
@@ -50,14 +54,18 @@ class Split(Stage):
     stratify : str or None
         Column whose values are spread evenly over the folds, such as "category".
     shuffle : bool
-        Draw units at random; without, they are taken in their order.
+        Draw units at random; without, they are taken in their order. Blocks stay in their order.
+    purge : int
+        Rows beside a tested row, in its run, that neither train nor validate in that fold: as many
+        as responses to one moment overlap with (an HRF lasts 16 s or so), since neighbours in
+        time would give the tested rows away.
     seed : int
     """
 
     stage: ClassVar[str] = "evaluation.split"
 
     by: Annotated[
-        str, Field(pattern=r"^(sample|stimulus|category|run|session|subject|column:.+)$")
+        str, Field(pattern=r"^(sample|stimulus|category|run|session|subject|block|column:.+)$")
     ] = "stimulus"
     n_folds: Annotated[int, Field(ge=2)] | None = None
     test_fraction: Share | None = None
@@ -67,6 +75,7 @@ class Split(Stage):
     validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
     stratify: str | None = None
     shuffle: bool = True
+    purge: NonNegativeInt = 0
     seed: int = 0
 
     @model_validator(mode="after")
@@ -82,6 +91,10 @@ class Split(Stage):
             raise ValueError(f"{' and '.join(chosen)} exclude each other. Give one of them.")
         if self.train_where is not None and self.test_where is None:
             raise ValueError("train_where is set without test_where. Set test_where, too.")
+        if self.by == "block" and (self.test_fraction or self.leave_one_out or self.test_where):
+            raise ValueError("by: block takes n_folds only. Give n_folds, or split by: run.")
+        if self.by == "block" and self.stratify is not None:
+            raise ValueError("by: block is not stratified. Leave stratify out, or split by: run.")
         return self
 
     def sees(self) -> dict[str, Sight]:
@@ -92,6 +105,8 @@ class Split(Stage):
         """Return the roles of all samples in every fold."""
         samples = responses.samples
         rng = np.random.default_rng(self.seed)
+        if self.by == "block":
+            return self._cut_runs(samples, rng)
         units = self._find_units(samples)
         if self.test_where is not None:
             roles = self._follow_columns(samples, units)
@@ -100,10 +115,44 @@ class Split(Stage):
         if self.validation_fraction:
             for fold in roles:
                 self._hold_out_validation(fold, units, rng)
-        return SplitArtifact(roles=roles, samples=samples, unit=self._name_unit(), seed=self.seed)
+        self._purge(roles, samples)
+        return SplitArtifact(roles=roles, samples=samples, unit=self.by, seed=self.seed)
 
-    def _name_unit(self) -> str:
-        return self.by
+    def _cut_runs(self, samples: Table, rng: np.random.Generator) -> SplitArtifact:
+        """Return folds of stretches; the split's own table names each row's ``time_block``."""
+        n_folds = self.n_folds or 5
+        runs = find_units(samples, "run", self.stage)
+        fold_of_row = cut_runs(runs, samples["onset_s"], n_folds)
+        shortest = int(np.bincount(runs).min())
+        if shortest < 3 * n_folds:
+            raise DataError(
+                f"{self.stage}: a run holds {shortest} samples, which are too few to cut into "
+                f"{n_folds} blocks. Allowed: three samples a block. Use fewer folds, or by: run."
+            )
+        roles = np.where(fold_of_row == np.arange(n_folds)[:, None], TEST, TRAIN).astype(np.int8)
+        units = number_groups(runs * n_folds + fold_of_row)
+        if self.validation_fraction:
+            for fold in roles:
+                self._hold_out_validation(fold, units, rng)
+        self._purge(roles, samples)
+        table = samples.with_columns(time_block=units)
+        return SplitArtifact(roles=roles, samples=table, unit="time_block", seed=self.seed)
+
+    def _purge(self, roles: np.ndarray, samples: Table) -> None:
+        """Take rows near tested ones out of training, in place."""
+        if not self.purge:
+            return
+        runs = find_units(samples, "run", self.stage)
+        for k, fold in enumerate(roles):
+            near = np.flatnonzero(fold == TEST)
+            for _ in range(self.purge):
+                near = np.union1d(near, find_neighbours(runs, samples["onset_s"], near))
+            fold[near[fold[near] != TEST]] = UNUSED
+            if not (fold == TRAIN).any():
+                raise DataError(
+                    f"{self.stage}: purge {self.purge} leaves fold {k} without training rows. "
+                    "Purge fewer rows, or use fewer folds."
+                )
 
     def _find_units(self, samples: Table) -> np.ndarray:
         column = self.by.removeprefix("column:")
@@ -173,6 +222,30 @@ class Split(Stage):
             )
         held = rng.permutation(training)[:n_held] if self.shuffle else training[-n_held:]
         fold[np.isin(units, held) & (fold == TRAIN)] = VALIDATION
+
+
+def cut_runs(runs: np.ndarray, onset_s: np.ndarray, n_blocks: int) -> np.ndarray:
+    """Return which of ``n_blocks`` stretches of its run each row lies in.
+
+    Parameters
+    ----------
+    runs : array of int, shape (n_samples,)
+    onset_s : array of float, shape (n_samples,)
+        Rows of a run are ordered by it where all of them have one, else as they lie.
+    n_blocks : int
+
+    Examples
+    --------
+    >>> cut_runs(np.array([0, 0, 0, 0, 1, 1]), np.full(6, np.nan), 2).tolist()
+    [0, 0, 1, 1, 0, 1]
+    """
+    place = onset_s if np.isfinite(onset_s).all() else np.arange(len(runs))
+    blocks = np.zeros(len(runs), np.int64)
+    for run in np.unique(runs):
+        rows = np.flatnonzero(runs == run)
+        ordered = rows[np.argsort(place[rows], kind="stable")]
+        blocks[ordered] = np.arange(len(rows)) * n_blocks // len(rows)
+    return blocks
 
 
 def _number_strata(samples: Table, column: str | None) -> np.ndarray:

@@ -19,7 +19,12 @@ from neurodecode.core.checks import check_finite, check_known
 from neurodecode.core.errors import DataError
 from neurodecode.core.lineage import ContactKind
 from neurodecode.core.progress import track
-from neurodecode.core.rows import check_foldwise, group_samples, read_features
+from neurodecode.core.rows import (
+    check_foldwise,
+    find_used_rows,
+    group_samples,
+    read_features,
+)
 from neurodecode.core.stage import Sight, Stage
 from neurodecode.numerics.ridge import DEFAULT_ALPHAS
 from neurodecode.numerics.voxel_selection import compute_reliability, score_by_encoding
@@ -145,15 +150,21 @@ class SelectVoxels(Stage):
                     "part. Hand this step the split, too."
                 )
             rows = np.arange(len(responses.data))
-            values = self._score(responses, features, rows, None, "stimulus", self.stage)
+            groups = group_samples(responses.samples, "stimulus", self.stage)
+            values = self._score(responses, features, rows, None, groups, self.stage)
             return take_columns(responses, self._keep(values, self.stage))
         check_foldwise(responses, split, self.stage)
         n_columns = responses.data.shape[1]
         steps = responses.foldwise or Foldwise.identity(split.n_folds, n_columns, split.digest)
         selected = np.zeros((split.n_folds, n_columns), bool)
+        groups = np.zeros(len(split.samples), np.int64)
+        if features is not None:
+            used = find_used_rows(split)
+            groups[used] = group_samples(split.samples.take(used), split.unit, self.stage)
         for fold in track(list(split.folds()), self.stage, split.n_folds):
             where = f"{self.stage}: fold {fold.number}"
-            values = self._score(responses, features, fold.train, fold.number, split.unit, where)
+            inside = groups[fold.train]
+            values = self._score(responses, features, fold.train, fold.number, inside, where)
             before = np.flatnonzero(np.asarray(steps.selected[fold.number]))
             selected[fold.number, before[self._keep(values, where)]] = True
         return replace(responses, foldwise=replace(steps, selected=selected))
@@ -164,7 +175,7 @@ class SelectVoxels(Stage):
         features: Features | None,
         rows: np.ndarray,
         fold: int | None,
-        unit: str,
+        groups: np.ndarray,
         where: str,
     ) -> np.ndarray:
         """Return what each voxel is judged by, shape (n_voxels,)."""
@@ -180,7 +191,7 @@ class SelectVoxels(Stage):
         if features is not None:
             described = read_features(features, samples, where).reshape(len(rows), -1)
             return score_by_encoding(
-                described, block, group_samples(samples, unit, where), alphas=self.alphas,
+                described, block, groups, alphas=self.alphas,
                 n_folds=self.n_inner_folds, metric=self.metric, seed=self.seed,
             )  # fmt: skip
         ids = samples["stimulus_id"].astype(str)

@@ -70,6 +70,16 @@ DECODED = decode() + LINEAR + show()
 IDENTIFIED = decode() + identify()
 
 
+def record(split: str, aligned: str = "shown: {stage: alignment.hrf, %s}\n") -> str:
+    """A time series, features of its scans, and a split of it."""
+    return (
+        "film: {stage: datasets.simulated, stimuli: digits, n_vertices: 40, n_repeats: 2, "
+        "n_runs: 4, output: timeseries}\n"
+        + aligned % "events: film.events, responses: film, features: pixels"
+        + f"late: {{stage: evaluation.split, responses: film, {split}}}\n"
+    )
+
+
 def zscore(how: str) -> str:
     return f"zscored: {{stage: preprocessing.zscore, responses: scan, {how}}}\n"
 
@@ -230,6 +240,16 @@ LEAKS = (
         "zscored",
         zscore("per: run") + decode("zscored", split="runs") + identify(),
         slow=True,
+    ),
+    Leak(
+        "z-scoring within runs that are then cut into blocks",
+        record("by: block, n_folds: 2, purge: 4")
+        + "zscored: {stage: preprocessing.zscore, responses: film, per: run NAMED}\n"
+        + encode("zscored", "shown", "late") + score_encoding("zscored"),
+        "zscored",
+        record("by: run, n_folds: 2")
+        + "zscored: {stage: preprocessing.zscore, responses: film, per: run}\n"
+        + encode("zscored", "shown", "late") + score_encoding("zscored"),
     ),
     Leak(
         "voxel selection by reliability over all trials",

@@ -19,6 +19,7 @@ from tests.attacks.leaky_pipelines import (
     generate,
     identify,
     read_notices,
+    record,
     run_steps,
     score_encoding,
     select,
@@ -104,6 +105,21 @@ HONEST = {
     ),
     "noise normalised on the training part, in two sessions": (
         whiten("per: training, split: one") + decode("white", split="one") + identify()
+    ),
+    "a time series, split by run": (
+        record("by: run, leave_one_out: true") + encode("film", "shown", "late")
+        + score_encoding("film")
+    ),
+    "a time series in blocks, purged, with delays": (
+        record("by: block, n_folds: 2, purge: 4",
+               "on: {stage: alignment.hrf, model: none, %s}\n"
+               "shown: {stage: alignment.delays, features: on}\n")
+        + encode("film", "shown", "late").replace("[10]", NESTED) + score_encoding("film")
+    ),
+    "a time series, resampled, z-scored in its run, split by run": (
+        record("by: run, n_folds: 2", "shown: {stage: alignment.resample, %s}\n")
+        + "zscored: {stage: preprocessing.zscore, responses: film, per: run}\n"
+        + encode("zscored", "shown", "late") + score_encoding("zscored")
     ),
     "categories kept apart": (
         "kinds: {stage: evaluation.split, responses: scan, by: category, n_folds: 3}\n"

@@ -112,3 +112,52 @@ def test_refusals():
         Split(n_folds=5, leave_one_out=True)
     with pytest.raises(ValidationError):
         Split(by="stimuli")
+
+
+def make_series(n_scans=50, n_runs=2):
+    runs = np.repeat([f"{r:02d}" for r in range(n_runs)], n_scans)
+    onset_s = np.tile(np.arange(n_scans) * 2.0, n_runs)
+    n = len(runs)
+    return make_responses(np.zeros((n, 2)), np.full(n, ""), run=runs, onset_s=onset_s)
+
+
+def test_blocks_are_stretches_of_every_run():
+    split = Split(by="block", n_folds=5).run(make_series())
+    roles = np.asarray(split.roles)
+    assert split.unit == "time_block"
+    assert ((roles == TEST).sum(axis=0) == 1).all()
+    for k, fold in enumerate(split.folds()):
+        assert fold.test.tolist() == [*range(10 * k, 10 * k + 10), *range(50 + 10 * k, 60 + 10 * k)]
+    assert len(np.unique(split.samples["time_block"])) == 10
+
+
+def test_blocks_follow_time_not_the_order_of_rows():
+    responses = make_series(n_runs=1)
+    order = np.random.default_rng(0).permutation(50)
+    shuffled = Split(by="block", n_folds=5).run(responses.take(order))
+    straight = Split(by="block", n_folds=5).run(responses)
+    np.testing.assert_array_equal(np.asarray(shuffled.roles), np.asarray(straight.roles)[:, order])
+
+
+@pytest.mark.parametrize("by", ["block", "run"])
+def test_purged_rows_lie_beside_tested_ones_in_their_run(by):
+    n_folds = 5 if by == "block" else 2
+    split = Split(by=by, n_folds=n_folds, purge=3, shuffle=False).run(make_series())
+    for fold, roles in zip(split.folds(), np.asarray(split.roles), strict=True):
+        unused = np.flatnonzero(roles == UNUSED)
+        run, place = np.divmod(np.arange(100), 50)
+        near = [
+            row for row in range(100) if row not in fold.test
+            and any(run[row] == run[t] and abs(place[row] - place[t]) <= 3 for t in fold.test)
+        ]  # fmt: skip
+        assert unused.tolist() == near
+        assert bool(near) == (by == "block")
+
+
+def test_blocks_that_cannot_be_are_refused():
+    with pytest.raises(DataError, match="a run holds 8 samples, which are too few"):
+        Split(by="block", n_folds=5).run(make_series(n_scans=8))
+    with pytest.raises(DataError, match="purge 40 leaves fold 0 without training rows"):
+        Split(by="block", n_folds=2, purge=40).run(make_series())
+    with pytest.raises(ValidationError, match="by: block takes n_folds only"):
+        Split(by="block", leave_one_out=True)

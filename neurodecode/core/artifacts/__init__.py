@@ -32,7 +32,7 @@ from neurodecode.core.artifacts.fits import (
     Predictions,
     Split,
 )
-from neurodecode.core.artifacts.identity import make_items, make_samples
+from neurodecode.core.artifacts.identity import make_items, make_samples, make_scan_items
 from neurodecode.core.artifacts.responses import Events, Responses
 from neurodecode.core.artifacts.results import Document, Scores
 from neurodecode.core.artifacts.space import Foldwise, Space
@@ -43,7 +43,7 @@ __all__ = [
     "ACCEPTED", "ARTIFACTS", "TEST", "TRAIN", "UNUSED", "VALIDATION", "Array", "Artifact",
     "Document", "Events", "Features", "Fold", "Foldwise", "Model", "Predictions",
     "Reconstructions", "Responses", "Scores", "Space", "Split", "Stimuli", "dims", "is_accepted",
-    "list_arrays", "make_items", "make_samples", "read_images",
+    "list_arrays", "make_items", "make_samples", "make_scan_items", "read_images",
 ]  # fmt: skip
 
 ARTIFACTS: dict[str, type[Artifact]] = {

@@ -100,6 +100,21 @@ def make_items(ids: Any, data: Array, *, source: Any = None, **columns: Any) -> 
     return Table({"id": ids, "source": source, "digest": digests, **columns})
 
 
+def make_scan_items(samples: Table) -> Table:
+    """Return the item table of features that describe scans, one row per sample.
+
+    Such features are joined to responses by ``sample_id``.
+
+    Parameters
+    ----------
+    samples : Table
+        Of a time series; see make_samples.
+    """
+    names = np.char.add("scan/", samples["sample_id"].astype(str))
+    kept = {name: samples[name] for name in ("sample_id", "subject", "session", "run", "onset_s")}
+    return Table({"id": names, "source": names, "digest": names, **kept})
+
+
 def _count_repeats(table: Mapping[str, np.ndarray]) -> np.ndarray:
     seen: dict[tuple[str, str], int] = {}
     counts = []
