@@ -280,6 +280,16 @@ def _run_arrays(folder: Path) -> list[Case]:
     return [Case({"path": str(folder / "responses.npy"), "orientation": "samples_first"})]
 
 
+def _run_images(folder: Path) -> list[Case]:
+    from PIL import Image
+
+    images = folder / "images"
+    images.mkdir(exist_ok=True)
+    for name, image in zip(make_stimuli().items["id"], make_stimuli().data, strict=True):
+        Image.fromarray(image[..., 0]).save(images / f"{name}.png")
+    return [Case({"path": str(images)})]
+
+
 def _run_pretrained(folder: Path) -> list[Case]:
     card = Store(folder).write("reconstruction.example", "model", {"model": make_model()}, {})
     return [Case({"name": card["path"]})]
@@ -336,6 +346,7 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
         for method in ("lanczos", "linear", "box")
     ],
     "datasets.arrays": _run_arrays,
+    "datasets.images": _run_images,
     "datasets.digit69": lambda folder: [Case(needs="digit69/digit69_28x28.mat")],
     "evaluation.shuffle": lambda folder: [
         Case({}, {"responses": replace(make_responses(), t_r=None)}),

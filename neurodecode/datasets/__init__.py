@@ -1,6 +1,7 @@
 """Recordings and stimuli, one file per data set or format.
 
 digits.py      1,797 handwritten digits that scikit-learn ships (stimuli)
+images.py      a folder of images (stimuli)
 digit69.py     fMRI of one subject seeing handwritten sixes and nines
 simulated.py   simulated subjects on fsaverage5 with known truth, who view any images
                (simulated_patch.py: where on the cortex; simulated_runs.py: the tables)

@@ -151,7 +151,7 @@ class Split(Stage):
             if not (fold == TRAIN).any():
                 raise DataError(
                     f"{self.stage}: purge {self.purge} leaves fold {k} without training rows. "
-                    "Purge fewer rows, or use fewer folds."
+                    "Lower purge, or use fewer folds."
                 )
 
     def _find_units(self, samples: Table) -> np.ndarray:
