@@ -119,3 +119,14 @@ def test_digit69_reaches_its_bars(tmp_path: Path) -> None:
     images = results["started"]
     assert isinstance(images, neurodecode.Reconstructions)
     assert np.asarray(images.data).shape[:2] == (100, 5)
+
+
+def test_a_time_series_is_encoded_above_chance(tmp_path: Path) -> None:
+    small = ["digits.n_items=24", "scan.n_vertices=60", "scan.noise_ceiling=0.4"]
+    results = neurodecode.run_pipeline("encode_simulated_timeseries", small, cache=tmp_path)
+    for name in ("canonical_scores", "learned_scores"):
+        scores = results[name]
+        assert isinstance(scores, neurodecode.Scores)
+        assert float(scores.summary["low"][0]) > 0.1
+    n_gabor, n_delayed = (results[name].data.shape[1] for name in ("convolved", "delayed"))
+    assert n_delayed == 5 * n_gabor
