@@ -42,8 +42,9 @@ class Hrf(Stage):
         Added to every onset; see evaluation.lag_check.
     duration_s : float or None
         In place of the events' own durations; 0 for impulses.
-    by : str
-        Without features: the column of the events that names the condition.
+    by : str or None
+        Without features: the column of the events that names the condition. None takes all events
+        for one, as a nuisance regressor of whether anything is shown does.
     conditions : tuple of str
         Without features: which of them, in this order; all, sorted, if empty.
     amplitude : str or None
@@ -62,7 +63,7 @@ class Hrf(Stage):
     ratio: Annotated[float, Field(ge=0, lt=1)] = 1 / 6
     shift_s: float = 0.0
     duration_s: NonNegativeFloat | None = None
-    by: str = "trial_type"
+    by: str | None = "trial_type"
     conditions: tuple[str, ...] = ()
     amplitude: str | None = None
     allow_empty_runs: bool = False
@@ -134,7 +135,7 @@ class Hrf(Stage):
                 "name": self.stage,
                 "model": self.model,
                 "columns": [name + suffix for name in names for suffix in suffixes],
-                "of": dict(features.extractor) if features is not None else self.by,
+                "of": dict(features.extractor) if features is not None else self.by or "events",
             },
             bands=widen_bands(bands, values.shape[1], len(kernels), "conditions"),
         )
@@ -154,8 +155,7 @@ class Hrf(Stage):
                     "(stimulus_id is ''). Name the stimuli, or leave features out."
                 )
         else:
-            check_known(self.by, list(table), what="column of the events", where=self.stage)
-            kinds = table[self.by].astype(str)
+            kinds = self._read_kinds(table)
             for name in self.conditions:
                 check_known(name, sorted(set(kinds)), what="condition", where=self.stage)
             kept = np.isin(kinds, self.conditions) if self.conditions else kinds != ""
@@ -167,12 +167,18 @@ class Hrf(Stage):
                 )
         return Events(table=table.take(rows), lineage=events.lineage)
 
+    def _read_kinds(self, table: Table) -> np.ndarray:
+        if self.by is None:
+            return np.full(len(table), "events")
+        check_known(self.by, list(table), what="column of the events", where=self.stage)
+        return table[self.by].astype(str)
+
     def _describe(
         self, table: Table, features: Features | None
     ) -> tuple[np.ndarray, list[str], dict[str, tuple[int, int]]]:
         """Return a row of values for each event, the columns' names, and their bands."""
         if features is None:
-            kinds = table[self.by].astype(str)
+            kinds = self._read_kinds(table)
             names = list(self.conditions) or sorted(set(kinds))
             values = (kinds[:, None] == np.array(names)).astype(np.float64)
             bands: dict[str, tuple[int, int]] = {}

@@ -63,6 +63,13 @@ def test_derivatives_stand_beside_their_column():
     assert made.bands == {"conditions": (0, 6)}
 
 
+def test_all_events_are_the_sum_of_their_kinds():
+    apart = Hrf().run(make_events(), make_series())
+    together = Hrf(by=None).run(make_events(), make_series())
+    assert together.extractor["columns"] == ["events"]
+    np.testing.assert_allclose(together.data[:, 0], np.sum(apart.data, axis=1), atol=1e-6)
+
+
 def test_a_shift_of_events_is_one_of_the_scans():
     shifted = Hrf(shift_s=3.0).run(make_events(), make_series())
     moved = Hrf().run(make_events(), make_series(shift_s=-3.0))
