@@ -133,15 +133,16 @@ class Images(Stage):
         mode = "RGB" if self.colours == "rgb" else "L"
         try:
             with Image.open(file) as opened:
-                if getattr(opened, "n_frames", 1) > 1:
+                n_frames = getattr(opened, "n_frames", 1)
+                if n_frames > 1:
                     raise DataError(
-                        f"{self.stage}: {file} holds {opened.n_frames} frames. Allowed: still "
+                        f"{self.stage}: {file} holds {n_frames} frames. Allowed: still "
                         "images. Remove it, or save one frame of it."
                     )
                 upright = ImageOps.exif_transpose(opened)
                 if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
-                    layer = upright.convert("RGBA")
-                    if layer.getextrema()[3][0] < 255:
+                    opacity = np.asarray(upright.convert("RGBA"))[..., 3]
+                    if opacity.min() < 255:
                         raise DataError(
                             f"{self.stage}: {file} is transparent in places, and what lay behind "
                             "it on the screen is not known. Save it on the background that was "
