@@ -280,6 +280,26 @@ def _run_arrays(folder: Path) -> list[Case]:
     return [Case({"path": str(folder / "responses.npy"), "orientation": "samples_first"})]
 
 
+def make_volume() -> Responses:
+    """The samples, as 60 voxels of 8 mm at the back of MNI space."""
+    mask = np.zeros((12, 14, 12), bool)
+    mask[4:9, 2:5, 4:8] = True
+    affine = np.diag([12.0, 12.0, 12.0, 1.0])
+    affine[:3, 3] = (-70, -105, -60)
+    data = np.random.default_rng(10).normal(size=(len(SHOWN), 60)).astype(np.float32)
+    space = Space(kind="volume", mask=mask, affine=affine)
+    return replace(make_responses(), data=data, space=space)
+
+
+def _find_rois(folder: Path) -> list[Case]:
+    import nibabel
+
+    volume = make_volume()
+    image = nibabel.Nifti1Image(np.asarray(volume.space.mask, np.int16), volume.space.affine)
+    nibabel.save(image, folder / "V1.nii.gz")
+    return [Case({"files": {"V1": str(folder / "V1.nii.gz")}}, {"responses": volume})]
+
+
 def _run_images(folder: Path) -> list[Case]:
     from PIL import Image
 
@@ -347,6 +367,12 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     ],
     "datasets.arrays": _run_arrays,
     "datasets.images": _run_images,
+    "datasets.rois": _find_rois,
+    "preprocessing.volume_to_surface": lambda folder: [Case({}, {"responses": make_volume()})],
+    "preprocessing.functional_rois": lambda folder: [
+        Case({"n_voxels": 3, "name": "FFA2"},
+             {"responses": make_responses(), "scores": make_voxel_scores()})
+    ],
     "datasets.digit69": lambda folder: [Case(needs="digit69/digit69_28x28.mat")],
     "evaluation.shuffle": lambda folder: [
         Case({}, {"responses": replace(make_responses(), t_r=None)}),

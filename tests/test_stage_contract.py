@@ -102,4 +102,4 @@ def test_datasets_declare_what_they_read():
 
 
 # Beside datasets, only stages of weights that the user has as a file read files.
-MAY_READ = ("features.open_clip", "reconstruction.pretrained")
+MAY_READ = ("features.open_clip", "preprocessing.volume_to_surface", "reconstruction.pretrained")

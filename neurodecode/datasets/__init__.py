@@ -8,4 +8,6 @@ simulated.py   simulated subjects on fsaverage5 with known truth, who view any i
 arrays.py      bring your own: npy, npz, mat, h5, csv, tsv
                (array_files.py and array_*.py: formats, shapes, ids, the dry-run check;
                array_process.py keeps what C libraries do to damaged files away from the run)
+rois.py        regions of interest from NIfTI, GIFTI and FreeSurfer files, for any responses
+               (roi_files.py reads them)
 """
