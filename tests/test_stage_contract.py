@@ -101,5 +101,5 @@ def test_datasets_declare_what_they_read():
             assert find_stage(address).sources is Stage.sources or address in MAY_READ, address
 
 
-# Beside datasets, only stages of weights that the user has as a file read files.
+# Beside datasets, only stages of weights or surfaces that the user has as files read files.
 MAY_READ = ("features.open_clip", "preprocessing.volume_to_surface", "reconstruction.pretrained")

@@ -3,6 +3,6 @@
 zscore.py                per run, or with the training part's mean and deviation
 noise_normalization.py   whitened by the covariance of the noise between repeats
 select_voxels.py         by reliability, variance, encoding score or region, on the training part
-volume_to_surface.py    responses of voxels at the vertices of a cortical surface
-functional_rois.py      a region of the voxels that a localizer finds
+volume_to_surface.py     responses of voxels at the vertices of a cortical surface
+functional_rois.py       a region of the voxels that a localizer finds
 """
