@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from neurodecode.core.artifacts import Array
 from neurodecode.core.errors import StepFailed
 from neurodecode.core.lease import holding
 from neurodecode.core.progress import report_wait, track
-from neurodecode.core.stage import Stage, prepares
+from neurodecode.core.stage import Prepared, Stage, prepares
 from neurodecode.core.store import Store
 
 PREPARED = "prepared"
@@ -70,6 +68,7 @@ class Pieces:
                 return
             if self._is_superseded():  # the pieces are cleared away
                 return
+            arrays: Prepared
             if piece == PREPARED:
                 arrays = self.stage.prepare(**self.inputs)
             else:
@@ -77,9 +76,7 @@ class Pieces:
                 if self._is_superseded():
                     return
                 arrays = self.stage.run_block(piece, **self.inputs, **more)
-            self.store.write_block(
-                self.address, self.key, piece, {n: np.asarray(a) for n, a in arrays.items()}
-            )
+            self.store.write_block(self.address, self.key, piece, arrays)
 
     def do_all(self) -> Any:
         """Compute what is not there, and return what the stage makes of all pieces."""

@@ -13,7 +13,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,6 +37,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 _ADDRESS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?", re.ASCII)
 
+Prepared = Mapping[str, np.ndarray] | Iterable[tuple[str, np.ndarray]]
 Sight = Literal["row", "run", "session", "stimulus", "training", "all"]
 
 
@@ -132,8 +133,12 @@ class Stage(BaseModel):
         """Return the names of the pieces the work is done in; none for a stage done in one go."""
         return ()
 
-    def prepare(self, **inputs: Any) -> Mapping[str, np.ndarray]:
-        """Return arrays that all pieces need; given to them as ``prepared``, where overridden."""
+    def prepare(self, **inputs: Any) -> Prepared:
+        """Return arrays that all pieces need; given to them as ``prepared``, where overridden.
+
+        They may come one by one, as pairs of name and array, if together they would take too much
+        memory.
+        """
         return {}
 
     def run_block(self, block: str, **inputs: Any) -> Mapping[str, np.ndarray]:
@@ -151,7 +156,7 @@ class Stage(BaseModel):
     def run_in_blocks(self, **inputs: Any) -> Any:
         """Do all the pieces here and now; what ``run`` of a block-wise stage returns."""
         given = {name: value for name, value in inputs.items() if value is not None}
-        more = {"prepared": self.prepare(**given)} if prepares(type(self)) else {}
+        more = {"prepared": dict(self.prepare(**given))} if prepares(type(self)) else {}
         blocks = self.blocks(**given)
         parts = {block: self.run_block(block, **given, **more) for block in blocks}
         return self.assemble(parts, **given, **more)

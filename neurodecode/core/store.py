@@ -56,6 +56,8 @@ from neurodecode.core.seals import (
 if TYPE_CHECKING:
     import h5py
 
+    from neurodecode.core.stage import Prepared
+
 SCHEMA = 1
 DAMAGED = 3  # exit status of a rehearsal
 REHEARSE = "from neurodecode.core.store import rehearse; rehearse()"
@@ -159,16 +161,17 @@ class Store:
             safe += f"-{digest_json(block)[:8]}"
         return self.locate(stage, key).with_suffix(".blocks") / f"{safe}.h5"
 
-    def write_block(
-        self, stage: str, key: str, block: str, arrays: Mapping[str, np.ndarray]
-    ) -> None:
-        """Keep a finished piece of a step."""
+    def write_block(self, stage: str, key: str, block: str, arrays: Prepared) -> None:
+        """Keep a finished piece of a step: its arrays by name, written as they come."""
         path = self.block_path(stage, key, block)
         with writing(path) as temporary:
             with create_file(temporary, HEAD_BYTES) as file:
-                for i, array in enumerate(arrays.values()):
-                    write_array(file, f"arrays/{i}", array, (), "")
-                write_json(file, "names", list(arrays))
+                names = []
+                pairs = arrays.items() if isinstance(arrays, Mapping) else arrays
+                for i, (name, array) in enumerate(pairs):
+                    write_array(file, f"arrays/{i}", np.asarray(array), (), "")
+                    names.append(name)
+                write_json(file, "names", names)
             seal_piece(temporary)
 
     def read_block(self, stage: str, key: str, block: str) -> dict[str, Array] | None:
