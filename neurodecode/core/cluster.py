@@ -245,7 +245,7 @@ def start_queue(plan: ClusterPlan, request: Request) -> Any:
         "walltime": request.walltime,
         # one job at a time, whatever the number of its threads
         "worker_extra_args": ["--nthreads", "1", *extra],
-        "scheduler_options": {"dashboard_address": None},
+        "scheduler_options": {"dashboard": False},
         **options,
     }
     try:

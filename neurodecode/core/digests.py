@@ -5,6 +5,7 @@ Every digest is BLAKE2b with 16 bytes, written in hexadecimal.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -138,6 +139,12 @@ def digest_file_once(path: Path, start: int = 0) -> str:
     if settled:
         _digests[path, start] = (identity, digest)
     return digest
+
+
+def note_digest(path: Path, digest: str, start: int = 0) -> None:
+    """Take note of the digest of a file that this process has just written itself."""
+    with contextlib.suppress(OSError):  # another process may have cleared it away
+        _digests[path, start] = (identify_file(path), digest)
 
 
 def digest_file(path: Path, start: int = 0) -> str:

@@ -248,16 +248,30 @@ def verify_artifact(
 # --------------------------------------------------------------------------------- one array
 
 
-def write_array(file: h5py.File, name: str, array: Array, dims: tuple[str, ...], units: str) -> str:
-    """Write one array, block by block; return its digest."""
+def write_array(
+    file: h5py.File,
+    name: str,
+    array: Array,
+    dims: tuple[str, ...] = (),
+    units: str = "",
+    *,
+    summed: bool = True,
+) -> str:
+    """Write one array, block by block; return its digest.
+
+    Parameters
+    ----------
+    summed : bool
+        False leaves out checksums and the digest, where the file is vouched for as a whole.
+    """
     if array.dtype.kind == "O":
         raise StoreError(f"{name}: arrays of Python objects are not stored. Give numbers or text.")
     text = array.dtype.kind == "U"
     values = encode_text(np.asarray(array)) if text else array
     options: dict[str, Any] = {}
     if values.shape and all(values.shape):
-        options = {"chunks": _choose_chunks(values.shape, values.dtype), "fletcher32": True}
-        if values.dtype.kind in "buiS":
+        options = {"chunks": _choose_chunks(values.shape, values.dtype), "fletcher32": summed}
+        if summed and values.dtype.kind in "buiS":
             options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     dataset = file.create_dataset(name, values.shape, values.dtype, track_times=False, **options)
     digest = start_array_digest(values.dtype, values.shape)
@@ -270,8 +284,9 @@ def write_array(file: h5py.File, name: str, array: Array, dims: tuple[str, ...],
         else:
             dataset[()] = block
         file.stream.check()
-        digest.update(block.data if block.size else b"")
-    digest_text = digest.hexdigest()
+        if summed and block.size:
+            digest.update(block.data)
+    digest_text = digest.hexdigest() if summed else ""
     dataset.attrs.update(
         {"dims": ", ".join(dims), "units": units, "digest": digest_text,
          "text": text, "dtype": values.dtype.str}

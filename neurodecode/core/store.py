@@ -24,7 +24,7 @@ import numpy as np
 
 from neurodecode.core.artifacts import Array, Artifact
 from neurodecode.core.bounded import explain_death, set_bounds, start_bounded
-from neurodecode.core.digests import digest_file, digest_json
+from neurodecode.core.digests import digest_file, digest_json, note_digest
 from neurodecode.core.errors import StoreError, WriteError
 from neurodecode.core.files import writing
 from neurodecode.core.hdf5 import (
@@ -169,10 +169,11 @@ class Store:
                 names = []
                 pairs = arrays.items() if isinstance(arrays, Mapping) else arrays
                 for i, (name, array) in enumerate(pairs):
-                    write_array(file, f"arrays/{i}", np.asarray(array), (), "")
+                    write_array(file, f"arrays/{i}", np.asarray(array), summed=False)
                     names.append(name)
                 write_json(file, "names", names)
-            seal_piece(temporary)
+            digest = seal_piece(temporary)
+        note_digest(path, digest, HEAD_BYTES)
 
     def read_block(self, stage: str, key: str, block: str) -> dict[str, Array] | None:
         """Return the arrays of a finished piece, or None if it is absent or damaged.
