@@ -8,6 +8,7 @@ from typing import Any
 
 from neurodecode.core.artifacts import Artifact
 from neurodecode.core.checks import list_names, name_known
+from neurodecode.core.cluster_plan import read_cluster
 from neurodecode.core.errors import StepFailed, UserError
 from neurodecode.core.graph import Graph
 from neurodecode.core.resources import find_pipeline
@@ -82,10 +83,18 @@ def run_pipeline(
     *,
     cache: str | Path = "data/cache",
     workers: int = 0,
+    cluster: str | None = None,
     listener: Listener | None = None,
     **branches: Any,
 ) -> Results:
     """Bring a pipeline up to date and return its results.
+
+    Parameters
+    ----------
+    workers : int
+        Processes, or jobs of a queue; 0 runs in this process.
+    cluster : str or None
+        "local", "slurm", "pbs", "sge", or the address of a Dask scheduler.
 
     Raises
     ------
@@ -96,7 +105,8 @@ def run_pipeline(
     """
     graph = load_pipeline(pipeline, overrides, **branches)
     store = Store(Path(cache))
-    summary = run_graph(graph, store, workers=workers, listener=listener)
+    where = read_cluster(cluster, workers) if cluster is not None else None
+    summary = run_graph(graph, store, workers=workers, cluster=where, listener=listener)
     if summary.failed:
         lines = [f"{graph.instances[k].label}: {o.error}" for k, o in summary.failed.items()]
         raise StepFailed(

@@ -170,6 +170,10 @@ class RunPrinter:
     def _say_waiting(self, news: News) -> None:
         self._line(f"waiting   {news.label}: {news.text}")
 
+    def _say_remark(self, news: News) -> None:
+        if self.verbose or "shuffle=" not in news.label:
+            self._line(f"          {news.label}: {news.text}")
+
     def _say_progress(self, news: News) -> None:
         p = news.progress
         if p is None or p.elapsed_s < BAR_AFTER_S:

@@ -12,6 +12,7 @@ from neurodecode.core.errors import UserError
 from neurodecode.core.visible import show
 
 if TYPE_CHECKING:
+    from neurodecode.core.cluster_plan import ClusterPlan
     from neurodecode.core.graph import Graph, Instance
     from neurodecode.core.planner import StepPlan
     from neurodecode.core.runner import Id
@@ -60,6 +61,22 @@ def open_store(cache: Path | None) -> Store:
         )
     behind = os.environ.get("NEURODECODE_SHARED_CACHE", "")
     return Store(folder, [Path(p) for p in behind.split(os.pathsep) if p])
+
+
+def read_cluster_options(
+    cluster: str | None, workers: int, options: list[str] | None
+) -> ClusterPlan | None:
+    """Return the cluster that the command line asks for, or None."""
+    from neurodecode.core.cluster_plan import read_cluster
+
+    if cluster is not None:
+        return read_cluster(cluster, workers, options or [])
+    if options:
+        raise UserError(
+            f"--cluster-option {show(options[0])}: no cluster is named. Name one with --cluster, "
+            "such as --cluster slurm."
+        )
+    return None
 
 
 def open_graph(

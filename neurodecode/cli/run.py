@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from neurodecode.cli.options import (
     find_instances,
     open_graph,
     open_store,
+    read_cluster_options,
 )
 from neurodecode.cli.stopping import Stopping, word_resume
 
@@ -34,6 +35,17 @@ def command(
     workers: Annotated[
         int, typer.Option("--workers", "-w", min=0, help="Local processes; 0 runs in this one.")
     ] = 0,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="Dask: local (--workers processes), slurm, pbs or sge (--workers jobs), or the "
+            "address of a scheduler."
+        ),
+    ] = None,
+    cluster_option: Annotated[
+        list[str] | None,
+        typer.Option(help="Of the cluster, as queue=short; repeatable."),
+    ] = None,
     until: Annotated[str | None, typer.Option(help="This step and all that it needs.")] = None,
     only: Annotated[
         str | None, typer.Option(help="This step alone; its inputs must be fresh.")
@@ -49,6 +61,7 @@ def command(
     from neurodecode.core.runner import run_graph
 
     start = time.monotonic()
+    where = read_cluster_options(cluster, workers, cluster_option)
     graph = open_graph(pipeline, overrides, branch)
     if until is not None:
         graph = graph.keep(graph.find_upstream([i.id for i in find_instances(graph, until)]))
@@ -58,11 +71,12 @@ def command(
         graph = graph.keep(graph.find_upstream(list(wanted)))
         _check_inputs_fresh(graph, wanted, cache)
     printer = RunPrinter(len(graph.instances), verbose)
-    with Stopping(store.folder):
-        summary = run_graph(graph, store, workers=workers, listener=printer)
+    with Stopping(store.folder) as stopping:
+        how: Any = {"workers": workers, "cluster": where, "stopper": stopping.first}
+        summary = run_graph(graph, store, **how, listener=printer)
         if drop_damaged_reports(graph, store, summary.cards, out, printer):
             printer.done = 0
-            summary = run_graph(graph, store, workers=workers, listener=printer)
+            summary = run_graph(graph, store, **how, listener=printer)
     try:
         for path in write_reports(graph, store, summary.cards, out):
             say(f"report: {path}")

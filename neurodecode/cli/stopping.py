@@ -17,6 +17,7 @@ import shlex
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
@@ -32,10 +33,16 @@ class Stopping:
     ----------
     cache : Path or None
         Where to remove what is half written.
+
+    Attributes
+    ----------
+    first : list of callable
+        Called before anything else, such as what calls off the jobs of a cluster.
     """
 
     def __init__(self, cache: Path | None = None) -> None:
         self.cache = cache
+        self.first: list[Callable[[], None]] = []
         self._before: dict[int, Any] = {}
         self._ending = threading.Lock()
 
@@ -79,6 +86,9 @@ class Stopping:
             if frame is not None:  # a second signal, while the first is seen to in this thread
                 os._exit(128 + signum)
             threading.Event().wait()  # the main thread is at it
+        with contextlib.suppress(Exception):
+            for call in self.first:
+                call()
         with contextlib.suppress(Exception):
             _end_workers()
             self._clean()

@@ -5,6 +5,7 @@ Every digest is BLAKE2b with 16 bytes, written in hexadecimal.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -42,13 +43,23 @@ def digest_json(value: Any) -> str:
     return hashlib.blake2b(dump_json(value).encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
-def iterate_rows(array: Any, block_bytes: int = BLOCK_BYTES) -> Iterable[np.ndarray]:
-    """Yield an array, possibly a lazy one, as contiguous blocks of rows."""
+def iterate_rows(
+    array: Any, block_bytes: int = BLOCK_BYTES, multiple: int = 1
+) -> Iterable[np.ndarray]:
+    """Yield an array, possibly a lazy one, as contiguous blocks of rows.
+
+    Parameters
+    ----------
+    block_bytes : int
+        About the size of a block; never less than ``multiple`` rows.
+    multiple : int
+        Blocks hold a multiple of so many rows, but for the last.
+    """
     if not array.shape:
         yield np.asarray(array)
         return
     row_bytes = max(1, int(np.prod(array.shape[1:])) * array.dtype.itemsize)
-    step = max(1, block_bytes // row_bytes)
+    step = max(1, block_bytes // row_bytes // multiple) * multiple
     for start in range(0, array.shape[0], step):
         yield np.ascontiguousarray(array[start : start + step])
 
@@ -128,6 +139,12 @@ def digest_file_once(path: Path, start: int = 0) -> str:
     if settled:
         _digests[path, start] = (identity, digest)
     return digest
+
+
+def note_digest(path: Path, digest: str, start: int = 0) -> None:
+    """Take note of the digest of a file that this process has just written itself."""
+    with contextlib.suppress(OSError):  # another process may have cleared it away
+        _digests[path, start] = (identify_file(path), digest)
 
 
 def digest_file(path: Path, start: int = 0) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import h5py
 
 CHUNK_BYTES = 1 << 20
+TILE_ROWS = 128  # of chunks of wide tables of numbers, which are read by rows and by columns
 # What h5py and numpy raise over damaged bytes, and unpacking over what they then return.
 DAMAGE = (
     OSError, KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError,
@@ -89,13 +90,17 @@ class StoredArray:
                 raise IndexError(f"row {first} of {len(self)}")
             return self._read(np.array([row]))[(0, *rest)]
         rows = np.arange(len(self))[first]
+        if rest and isinstance(rest[0], slice) and rest[0].step in (None, 1) and self.ndim > 1:
+            start, stop, _ = rest[0].indices(self.full_shape[1])
+            columns = slice(start, max(start, stop))
+            return self._read(rows, columns)[(slice(None), slice(None), *rest[1:])]
         return self._read(rows)[(slice(None), *rest)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         values = self._read(None)
         return values if dtype is None else values.astype(dtype, copy=False)
 
-    def _read(self, rows: np.ndarray | None) -> np.ndarray:
+    def _read(self, rows: np.ndarray | None, columns: slice | None = None) -> np.ndarray:
         wanted = self.rows if rows is None else (rows if self.rows is None else self.rows[rows])
         with open_result(Path(self.path)) as file, reading(self.path, self.name):
             dataset = file[self.name]
@@ -103,10 +108,12 @@ class StoredArray:
                 values = dataset[()]
             elif len(wanted) == 0:
                 values = np.empty((0, *self.full_shape[1:]), dataset.dtype)
+                values = values if columns is None else values[:, columns]
             else:
                 # One slice that spans the rows beats HDF5's own point selection by far.
                 start, stop = int(wanted.min()), int(wanted.max()) + 1
-                values = dataset[start:stop]
+                span = slice(start, stop)
+                values = dataset[span] if columns is None else dataset[span, columns]
                 if not np.array_equal(wanted, np.arange(start, stop)):
                     values = values[wanted - start]
         return _decode(np.asarray(values), self.dtype)
@@ -241,29 +248,45 @@ def verify_artifact(
 # --------------------------------------------------------------------------------- one array
 
 
-def write_array(file: h5py.File, name: str, array: Array, dims: tuple[str, ...], units: str) -> str:
-    """Write one array, block by block; return its digest."""
+def write_array(
+    file: h5py.File,
+    name: str,
+    array: Array,
+    dims: tuple[str, ...] = (),
+    units: str = "",
+    *,
+    summed: bool = True,
+) -> str:
+    """Write one array, block by block; return its digest.
+
+    Parameters
+    ----------
+    summed : bool
+        False leaves out checksums and the digest, where the file is vouched for as a whole.
+    """
     if array.dtype.kind == "O":
         raise StoreError(f"{name}: arrays of Python objects are not stored. Give numbers or text.")
     text = array.dtype.kind == "U"
     values = encode_text(np.asarray(array)) if text else array
     options: dict[str, Any] = {}
     if values.shape and all(values.shape):
-        options = {"chunks": _choose_chunks(values.shape, values.dtype), "fletcher32": True}
-        if values.dtype.kind in "buiS":
+        options = {"chunks": _choose_chunks(values.shape, values.dtype), "fletcher32": summed}
+        if summed and values.dtype.kind in "buiS":
             options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     dataset = file.create_dataset(name, values.shape, values.dtype, track_times=False, **options)
     digest = start_array_digest(values.dtype, values.shape)
     start = 0
-    for block in iterate_rows(values):
+    step = options["chunks"][0] if options else 1
+    for block in iterate_rows(values, multiple=step):  # each chunk is written once, whole
         if values.shape:
             dataset[start : start + len(block)] = block
             start += len(block)
         else:
             dataset[()] = block
         file.stream.check()
-        digest.update(block.data if block.size else b"")
-    digest_text = digest.hexdigest()
+        if summed and block.size:
+            digest.update(block.data)
+    digest_text = digest.hexdigest() if summed else ""
     dataset.attrs.update(
         {"dims": ", ".join(dims), "units": units, "digest": digest_text,
          "text": text, "dtype": values.dtype.str}
@@ -272,8 +295,16 @@ def write_array(file: h5py.File, name: str, array: Array, dims: tuple[str, ...],
 
 
 def _choose_chunks(shape: tuple[int, ...], dtype: np.dtype) -> tuple[int, ...]:
-    """Return chunks of about a megabyte, whole rows where they fit."""
+    """Return chunks of about a megabyte, whole rows where they fit.
+
+    Wide tables of numbers lie in tiles: a block of voxels is then read without the others, and
+    rows without those far away.
+    """
     row = max(1, int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize)
+    tile = CHUNK_BYTES // (TILE_ROWS * dtype.itemsize)
+    if len(shape) == 2 and dtype.kind == "f" and shape[0] > 1 and shape[1] > tile:
+        rows = min(shape[0], TILE_ROWS)
+        return rows, min(shape[1], CHUNK_BYTES // (rows * dtype.itemsize))
     if row <= CHUNK_BYTES:
         return (int(min(shape[0], max(1, CHUNK_BYTES // row))), *shape[1:])
     chunks = [1, *shape[1:]]
@@ -333,7 +364,7 @@ def digest_stored(array: Array) -> str:
     with open_result(Path(array.path)) as file:
         dataset = file[array.name]
         digest = start_array_digest(np.dtype(read_text(dataset.attrs["dtype"])), dataset.shape)
-        for block in iterate_rows(dataset):
+        for block in iterate_rows(dataset, multiple=(dataset.chunks or (1,))[0]):
             digest.update(block.data if block.size else b"")
     return digest.hexdigest()
 

@@ -46,7 +46,15 @@ class Waiting:
     text: str
 
 
-Listener = Callable[[Progress | Waiting], None]
+@dataclass(frozen=True)
+class Remark:
+    """What who runs a step should know of it, such as how much memory it takes."""
+
+    text: str
+
+
+Told = Progress | Waiting | Remark
+Listener = Callable[[Told], None]
 _listener: ContextVar[Listener | None] = ContextVar("progress_listener", default=None)
 
 
@@ -65,6 +73,13 @@ def report_wait(text: str) -> None:
     listener = _listener.get()
     if listener is not None:
         listener(Waiting(text))
+
+
+def remark(text: str) -> None:
+    """Tell the listener, if there is one, what is worth knowing of the work."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(Remark(text))
 
 
 def track(items: Sequence[T] | Iterable[T], label: str, total: int | None = None) -> Iterator[T]:

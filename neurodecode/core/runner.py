@@ -1,4 +1,4 @@
-"""Executes a plan: in this process, or on local workers.
+"""Executes a plan: in this process, on local workers, or on a cluster.
 
 Steps run as soon as their inputs are done; a failed branch does not stop the others. Workers are
 spawned, never forked; the pieces of block-wise steps are shared out among them. The number of
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from neurodecode.core.context import describe_run
 from neurodecode.core.errors import UserError
@@ -20,10 +20,13 @@ from neurodecode.core.fingerprint import Memory
 from neurodecode.core.graph import CONTEXT_INPUT, Branch, Graph, Instance, Ref
 from neurodecode.core.leftovers import remove_leftovers
 from neurodecode.core.planner import Planner, StepPlan
-from neurodecode.core.progress import Progress, Waiting, reporting
+from neurodecode.core.progress import Progress, Remark, Told, Waiting, reporting
 from neurodecode.core.stage import read_inputs
 from neurodecode.core.store import Store, verify_file
 from neurodecode.core.tasks import Outcome, Source, Task, execute
+
+if TYPE_CHECKING:
+    from neurodecode.core.cluster_plan import ClusterPlan
 
 Id = tuple[str, Branch]
 
@@ -34,7 +37,8 @@ class News:
 
     Parameters
     ----------
-    what : {"fresh", "started", "waiting", "progress", "done", "failed", "skipped", "damaged"}
+    what : {"fresh", "started", "waiting", "remark", "progress", "done", "failed", "skipped",
+        "damaged"}
     label : str
         Of the step.
     text : str
@@ -42,7 +46,9 @@ class News:
     seconds : float
     """
 
-    what: Literal["fresh", "started", "waiting", "progress", "done", "failed", "skipped", "damaged"]
+    what: Literal[
+        "fresh", "started", "waiting", "remark", "progress", "done", "failed", "skipped", "damaged"
+    ]
     label: str
     text: str = ""
     progress: Progress | None = None
@@ -79,6 +85,8 @@ def run_graph(
     store: Store,
     *,
     workers: int = 0,
+    cluster: ClusterPlan | None = None,
+    stopper: list[Callable[[], None]] | None = None,
     listener: Listener | None = None,
     memory: Memory | None = None,
 ) -> Summary:
@@ -90,6 +98,10 @@ def run_graph(
     store : Store
     workers : int
         0 runs in this process; more are spawned.
+    cluster : ClusterPlan or None
+        A Dask cluster to run on, in place of processes of our own.
+    stopper : list or None
+        Given what ends the cluster in a hurry, for who is stopped by a signal meanwhile.
     listener : callable or None
         Given News.
     memory : Memory or None
@@ -100,6 +112,7 @@ def run_graph(
     summary : Summary
     """
     memory = memory or Memory.load(store.folder / "memory.json")
+    from neurodecode.core.cluster import run_on_cluster
     from neurodecode.core.workers import run_on_workers
 
     run = Run(graph, store, Planner(graph, store, memory), listener or (lambda news: None))
@@ -107,7 +120,9 @@ def run_graph(
     run.tidy()
     run.tell_damage("memory of files", memory.problems)
     try:
-        if workers > 0:
+        if cluster is not None:
+            run_on_cluster(run, cluster, stopper)
+        elif workers > 0:
             run_on_workers(run, workers)
         else:
             _run_here(run)
@@ -157,10 +172,12 @@ class Run:
         self.planner.memory.save()  # what was read to tell freshness is not lost with this run
         return ready
 
-    def pass_on(self, label: str, news: Progress | Waiting) -> None:
+    def pass_on(self, label: str, news: Told) -> None:
         """Tell what a step that is under way reports."""
         if isinstance(news, Waiting):
             self.tell(News("waiting", label, news.text))
+        elif isinstance(news, Remark):
+            self.tell(News("remark", label, news.text))
         else:
             self.tell(News("progress", label, progress=news))
 
@@ -311,7 +328,7 @@ def _run_here(run: Run) -> None:
             label = plan.instance.label
             run.tell(News("started", label))
 
-            def listen(news: Progress | Waiting, label: str = label) -> None:
+            def listen(news: Told, label: str = label) -> None:
                 run.pass_on(label, news)
 
             with reporting(listen):

@@ -67,10 +67,12 @@ def check_bytes(path: Path, card: Mapping[str, Any]) -> None:
         raise StoreError(f"{path}: its bytes differ from the digest on its card. {AGAIN}")
 
 
-def seal_piece(path: Path) -> None:
-    """Write the digest of a piece into its head."""
+def seal_piece(path: Path) -> str:
+    """Write the digest of a piece into its head; return it."""
+    digest = digest_file(path, HEAD_BYTES)
     with path.open("r+b") as stream:
-        stream.write(_make_head(digest_file(path, HEAD_BYTES)))
+        stream.write(_make_head(digest))
+    return digest
 
 
 def check_piece(path: Path) -> None:

@@ -13,7 +13,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,6 +37,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 _ADDRESS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?", re.ASCII)
 
+Prepared = Mapping[str, np.ndarray] | Iterable[tuple[str, np.ndarray]]
 Sight = Literal["row", "time", "run", "session", "stimulus", "training", "all"]
 
 
@@ -83,7 +84,11 @@ class Stage(BaseModel):
     decodes     True for stages that predict features from responses; controls repeat them.
 
     A stage whose work comes in pieces that are worth keeping overrides ``blocks``, ``run_block``
-    and ``assemble``; each finished block is stored, and a killed run resumes at its block.
+    and ``assemble``; each finished block is stored, and a killed run resumes at its block. What
+    all blocks need is made once by ``prepare``, kept like a block, and handed to ``run_block`` and
+    ``assemble`` as ``prepared``. The grid of blocks follows from settings and inputs alone, never
+    from the number of workers; where ``blocks`` names none, ``run`` does it all in one go. Arrays
+    that ``assemble`` puts together (core.joined) stay unread until they are written.
     """
 
     model_config = ConfigDict(
@@ -129,6 +134,14 @@ class Stage(BaseModel):
         """Return the names of the pieces the work is done in; none for a stage done in one go."""
         return ()
 
+    def prepare(self, **inputs: Any) -> Prepared:
+        """Return arrays that all pieces need; given to them as ``prepared``, where overridden.
+
+        They may come one by one, as pairs of name and array, if together they would take too much
+        memory.
+        """
+        return {}
+
     def run_block(self, block: str, **inputs: Any) -> Mapping[str, np.ndarray]:
         """Return the arrays of one piece."""
         raise TypeError(
@@ -144,12 +157,19 @@ class Stage(BaseModel):
     def run_in_blocks(self, **inputs: Any) -> Any:
         """Do all the pieces here and now; what ``run`` of a block-wise stage returns."""
         given = {name: value for name, value in inputs.items() if value is not None}
-        parts = {block: self.run_block(block, **given) for block in self.blocks(**given)}
-        return self.assemble(parts, **given)
+        more = {"prepared": dict(self.prepare(**given))} if prepares(type(self)) else {}
+        blocks = self.blocks(**given)
+        parts = {block: self.run_block(block, **given, **more) for block in blocks}
+        return self.assemble(parts, **given, **more)
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that are part of the key, as JSON values."""
         return self.model_dump(mode="json", exclude={"execution"})
+
+
+def prepares(stage: type[Stage]) -> bool:
+    """Tell whether a stage makes something first that all its blocks need."""
+    return stage.prepare is not Stage.prepare
 
 
 @dataclass(frozen=True)

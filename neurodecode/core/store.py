@@ -24,7 +24,7 @@ import numpy as np
 
 from neurodecode.core.artifacts import Array, Artifact
 from neurodecode.core.bounded import explain_death, set_bounds, start_bounded
-from neurodecode.core.digests import digest_file, digest_json
+from neurodecode.core.digests import digest_file, digest_json, note_digest
 from neurodecode.core.errors import StoreError, WriteError
 from neurodecode.core.files import writing
 from neurodecode.core.hdf5 import (
@@ -55,6 +55,8 @@ from neurodecode.core.seals import (
 
 if TYPE_CHECKING:
     import h5py
+
+    from neurodecode.core.stage import Prepared
 
 SCHEMA = 1
 DAMAGED = 3  # exit status of a rehearsal
@@ -159,17 +161,19 @@ class Store:
             safe += f"-{digest_json(block)[:8]}"
         return self.locate(stage, key).with_suffix(".blocks") / f"{safe}.h5"
 
-    def write_block(
-        self, stage: str, key: str, block: str, arrays: Mapping[str, np.ndarray]
-    ) -> None:
-        """Keep a finished piece of a step."""
+    def write_block(self, stage: str, key: str, block: str, arrays: Prepared) -> None:
+        """Keep a finished piece of a step: its arrays by name, written as they come."""
         path = self.block_path(stage, key, block)
         with writing(path) as temporary:
             with create_file(temporary, HEAD_BYTES) as file:
-                for i, array in enumerate(arrays.values()):
-                    write_array(file, f"arrays/{i}", array, (), "")
-                write_json(file, "names", list(arrays))
-            seal_piece(temporary)
+                names = []
+                pairs = arrays.items() if isinstance(arrays, Mapping) else arrays
+                for i, (name, array) in enumerate(pairs):
+                    write_array(file, f"arrays/{i}", np.asarray(array), summed=False)
+                    names.append(name)
+                write_json(file, "names", names)
+            digest = seal_piece(temporary)
+        note_digest(path, digest, HEAD_BYTES)
 
     def read_block(self, stage: str, key: str, block: str) -> dict[str, Array] | None:
         """Return the arrays of a finished piece, or None if it is absent or damaged.

@@ -17,8 +17,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from neurodecode.core.artifacts import Artifact, Document, Scores
 from neurodecode.core.device import limit_threads
 from neurodecode.core.errors import StepFailed, StoreError, UserError, WriteError
@@ -30,7 +28,8 @@ from neurodecode.core.lease import holding
 from neurodecode.core.lineage import Lineage
 from neurodecode.core.lint import find_in_result
 from neurodecode.core.looks import describe_look, write_look
-from neurodecode.core.progress import report_wait, track
+from neurodecode.core.pieces import Pieces
+from neurodecode.core.progress import report_wait
 from neurodecode.core.stage import Stage, find_stage, read_inputs, read_outputs
 from neurodecode.core.store import Store, read_outputs_of
 from neurodecode.core.trace import derive_lineage
@@ -149,9 +148,10 @@ def _try(task: Task, store: Store, job: str, block: str) -> Outcome:
         inputs = _load_inputs(task, stage)
         with limit_threads(threads):
             if job == "list":
-                return Outcome(blocks=_list_unfinished(task, stage, store, inputs))
+                pieces = _open_pieces(task, stage, store, inputs)
+                return Outcome(blocks=pieces.list_unfinished())
             if job == "block":
-                _do_block(task, stage, store, strip_lineage(inputs), block)
+                _open_pieces(task, stage, store, inputs).do(block)
                 return Outcome()
             return Outcome(card=_execute_all(task, stage, store, inputs, threads))
     except StoreError as error:
@@ -231,47 +231,14 @@ def _execute_all(
 
 
 def _run(task: Task, stage: Stage, store: Store, inputs: dict[str, Any]) -> Any:
-    blocks = stage.blocks(**inputs)
-    if not blocks:
+    pieces = _open_pieces(task, stage, store, inputs)
+    if not pieces.list_blocks():
         return stage.run(**inputs)  # type: ignore[attr-defined]
-    for block in track(blocks, task.label):
-        _do_block(task, stage, store, inputs, block)
-    parts = {b: store.read_block(task.address, task.key, b) for b in blocks}
-    lost = [b for b, arrays in parts.items() if arrays is None]
-    if lost:
-        raise StepFailed(
-            f"{task.label}: the pieces {', '.join(lost)} cannot be read back. Check the free space "
-            "on the cache's disk, and run again."
-        )
-    return stage.assemble(parts, **inputs)  # type: ignore[arg-type]
+    return pieces.do_all()
 
 
-def _do_block(task: Task, stage: Stage, store: Store, inputs: dict[str, Any], block: str) -> None:
-    if store.read_block(task.address, task.key, block) is not None:
-        return
-    # a lease of its own: workers of several processes may be at the pieces of one step
-    with holding(_name_piece(task, store, block), report_wait):
-        if store.read_block(task.address, task.key, block) is not None:
-            return
-        if store.read_card(task.address, task.key) is not None:  # the pieces are cleared away
-            return
-        arrays = stage.run_block(block, **inputs)
-        store.write_block(
-            task.address, task.key, block, {n: np.asarray(a) for n, a in arrays.items()}
-        )
-
-
-def _name_piece(task: Task, store: Store, block: str) -> Path:
-    """Return a path for the lease of a piece, beside its folder, which others may clear away."""
-    name = store.block_path(task.address, task.key, block).name
-    return store.locate(task.address, task.key).with_suffix(f".{name}")
-
-
-def _list_unfinished(
-    task: Task, stage: Stage, store: Store, inputs: dict[str, Any]
-) -> tuple[str, ...]:
-    blocks = stage.blocks(**inputs)
-    return tuple(b for b in blocks if store.read_block(task.address, task.key, b) is None)
+def _open_pieces(task: Task, stage: Stage, store: Store, inputs: dict[str, Any]) -> Pieces:
+    return Pieces(task.label, task.address, task.key, stage, store, strip_lineage(inputs))
 
 
 def _make_stage(task: Task) -> Stage:

@@ -1,4 +1,4 @@
-"""The steps of a run on local worker processes, and the pieces of block-wise steps among them.
+"""Local worker processes, among which sharing.py deals out steps and pieces.
 
 Every worker has a line of its own to the process that started it: when one is killed, whatever it
 was doing, the others are not held up, and it is known what it was doing. When the process that
@@ -12,22 +12,20 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NoReturn
 
 from neurodecode.core.leftovers import remove_leftovers
-from neurodecode.core.planner import StepPlan
-from neurodecode.core.progress import Progress, Waiting, reporting
-from neurodecode.core.runner import Id, News, Run
-from neurodecode.core.stage import Stage
+from neurodecode.core.progress import Told, reporting
+from neurodecode.core.runner import Run
+from neurodecode.core.sharing import Job, run_on_pool
 from neurodecode.core.store import Store
-from neurodecode.core.tasks import Outcome, Task, execute
+from neurodecode.core.tasks import Outcome, execute
 
 DIED = "its worker died (out of memory, or killed). Use fewer workers, or none."
 STILLBORN = (
@@ -75,33 +73,13 @@ def _leave(caches: Iterable[Path]) -> NoReturn:
 # ------------------------------------------------------------------------ in the starting process
 
 
-@dataclass
-class _Started:
-    """A step that is under way on the workers."""
-
-    plan: StepPlan
-    task: Task
-    left: int = 0
-    total: int = 0
-    since: float = field(default_factory=time.monotonic)
-
-
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """A step, the names of its pieces, or one piece of it."""
-
-    started: _Started
-    what: str
-    block: str = ""
-
-
 @dataclass(eq=False)
 class _Worker:
     """A worker process, the line to it, and what it is doing."""
 
     process: BaseProcess
     line: Connection
-    job: _Job | None = None
+    job: Job | None = None
     is_up: bool = False
 
 
@@ -112,19 +90,19 @@ class _Pool:
         self.run, self.size = run, workers
         self.context = multiprocessing.get_context("spawn")
         self.workers: list[_Worker] = []
-        self.waiting: deque[_Job] = deque()
+        self.waiting: deque[Job] = deque()
 
     @property
     def is_busy(self) -> bool:
         """Whether anything is under way."""
         return bool(self.waiting) or any(w.job is not None for w in self.workers)
 
-    def submit(self, job: _Job) -> None:
+    def submit(self, job: Job) -> None:
         """Have a job done when a worker is free."""
         self.waiting.append(job)
         self._hand_out()
 
-    def collect(self) -> list[tuple[_Job, Outcome]]:
+    def collect(self) -> list[tuple[Job, Outcome]]:
         """Wait for jobs to end, and return how they did."""
         busy = {w.line: w for w in self.workers if w.job is not None}
         ended = [e for line in wait(list(busy)) if (e := self._hear(busy[line])) is not None]  # type: ignore[index]
@@ -172,7 +150,7 @@ class _Pool:
         self.workers.append(worker)
         return worker
 
-    def _hear(self, worker: _Worker) -> tuple[_Job, Outcome] | None:
+    def _hear(self, worker: _Worker) -> tuple[Job, Outcome] | None:
         """Take one message; return the job if that is what ended."""
         job = worker.job
         assert job is not None
@@ -185,7 +163,7 @@ class _Pool:
         if isinstance(message, Outcome):
             worker.job = None
             return job, message
-        if isinstance(message, Progress | Waiting):
+        if isinstance(message, Told):
             self.run.pass_on(job.started.task.label, message)
         return None
 
@@ -200,56 +178,7 @@ class _Pool:
 def run_on_workers(run: Run, workers: int) -> None:
     """Do all the steps of a run on spawned worker processes."""
     pool = _Pool(run, workers)
-    started: dict[Id, _Started] = {}
     try:
-        while True:
-            for plan in run.find_ready(started):
-                current = _Started(plan, run.make_task(plan))
-                started[plan.instance.id] = current
-                run.tell(News("started", plan.instance.label))
-                in_blocks = type(plan.instance.stage).blocks is not Stage.blocks
-                pool.submit(_Job(current, "list" if in_blocks else "all"))
-            if not pool.is_busy:
-                if not any(
-                    k not in run.summary.cards and not run.is_settled(k)
-                    for k in run.graph.instances
-                ):
-                    return
-                if not run.find_ready(started):
-                    return
-                continue
-            for job, outcome in pool.collect():
-                _take_up(run, pool, started, job, outcome)
+        run_on_pool(run, pool)
     finally:
         pool.stop()
-
-
-def _take_up(
-    run: Run, pool: _Pool, started: dict[Id, _Started], job: _Job, outcome: Outcome
-) -> None:
-    """Go on after a job: share out the pieces, put them together, or finish the step."""
-    current = job.started
-    key = current.plan.instance.id
-    if started.get(key) is not current:  # another piece of it failed
-        return
-    run.tell_damage(current.plan.instance.label, outcome.damaged)
-    if outcome.error:
-        del started[key]
-        run.finish(current.plan, outcome)
-    elif job.what == "list" and outcome.blocks:
-        current.left = current.total = len(outcome.blocks)
-        for block in outcome.blocks:
-            pool.submit(_Job(current, "block", block))
-    elif job.what == "list":
-        pool.submit(_Job(current, "all"))
-    elif job.what == "block":
-        current.left -= 1
-        done = current.total - current.left
-        elapsed = time.monotonic() - current.since
-        progress = Progress(current.task.label, done, current.total, elapsed)
-        run.tell(News("progress", current.task.label, progress=progress))
-        if not current.left:
-            pool.submit(_Job(current, "all"))
-    else:
-        del started[key]
-        run.finish(current.plan, outcome)

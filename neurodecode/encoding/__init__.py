@@ -1,4 +1,5 @@
 """From features to responses.
 
 ridge.py             voxelwise ridge, an alpha per voxel
+voxel_blocks.py      data of per-voxel fits, read in blocks of voxels
 """

@@ -6,24 +6,31 @@ and where it departs from predicting once per alpha, is described in numerics/ri
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, TypedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 import numpy as np
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt
 
-from neurodecode.core.artifacts import Features, Model, Predictions, Responses, Split
-from neurodecode.core.errors import DataError
-from neurodecode.core.progress import track
-from neurodecode.core.rows import (
-    check_foldwise,
-    find_used_rows,
-    group_samples,
-    list_predicted_rows,
-    read_features,
-)
+from neurodecode.core.artifacts import Array, Features, Model, Predictions, Responses, Split
+from neurodecode.core.joined import join_columns
+from neurodecode.core.progress import remark, track
+from neurodecode.core.rows import list_predicted_rows
 from neurodecode.core.stage import Sight, Stage
+from neurodecode.encoding.voxel_blocks import VoxelBlocks
+from neurodecode.numerics.block_plan import BlockPlan, plan_ridge_blocks
 from neurodecode.numerics.ridge import DEFAULT_ALPHAS, RidgeOptions
-from neurodecode.numerics.ridge_folds import fit_outer_folds
+from neurodecode.numerics.ridge_block_fit import choose_alpha_for_all, fit_block, word_warnings
+from neurodecode.numerics.ridge_blocks import (
+    BlockMoments,
+    LazyTargets,
+    RidgeRows,
+    lay_out_rows,
+    prepare_features,
+    prepare_fold,
+)
 
 
 class RidgeOutputs(TypedDict):
@@ -41,6 +48,10 @@ class Ridge(Stage):
     training rows, which keep the split's unit together: all samples of one stimulus, run, session
     or subject. The weights are then fitted on all training rows.
 
+    Voxels that do not fit into memory together are fitted in blocks, read from the cache and
+    written to it one by one; a killed run goes on at its block, and workers share them. How much
+    memory is taken is said when the fit starts, and in the model's settings under "memory".
+
     Parameters
     ----------
     alphas : tuple of float
@@ -49,7 +60,8 @@ class Ridge(Stage):
     n_inner_folds : int
         Two or more; fewer are made where there are fewer independent groups.
     alpha_per_target : bool
-        False takes the one alpha that is best on average over voxels.
+        False takes the one alpha that is best on average over voxels. Where these come in
+        blocks, that takes a pass over all of them first.
     scoring : {"r2", "correlation"}
         What the best alpha maximises on held-out rows.
     standardize : bool
@@ -61,6 +73,13 @@ class Ridge(Stage):
         edge is in the model's settings under "warnings".
     constant_targets : {"refuse", "predict"}
         Voxels that are constant over training rows are refused, or predicted as that constant.
+    keep_weights : {"all", "none"}
+        "none" leaves the weights out of the model, which is the larger part of it.
+    limit_gb : float
+        Memory that the fit may take, about, in each process. It decides the blocks of voxels, and
+        with them the last digits of the result.
+    block_voxels : int or None
+        Voxels of a block; None has ``limit_gb`` decide.
     seed : int
         Of the deal of groups to inner folds.
     """
@@ -76,11 +95,63 @@ class Ridge(Stage):
     solver: Literal["auto", "primal", "kernel"] = "auto"
     extend_alphas: Annotated[int, Field(ge=0, le=12)] = 3
     constant_targets: Literal["refuse", "predict"] = "refuse"
+    keep_weights: Literal["all", "none"] = "all"
+    limit_gb: PositiveFloat = 2.0
+    block_voxels: PositiveInt | None = None
     seed: int = 0
 
     def sees(self) -> dict[str, Sight]:
         """Fits see the training rows of their fold."""
         return {"responses": "training", "features": "training"}
+
+    def blocks(self, **inputs: Any) -> Sequence[str]:
+        """Return the blocks of voxels; none where one holds them all."""
+        names = self._open(**inputs).names
+        return names if len(names) > 1 else ()
+
+    def prepare(self, **inputs: Any) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield what depends on the features alone, and the one alpha of all voxels if asked."""
+        fit = self._open(**inputs)
+        remark(fit.plan.words)
+        yield from fit.prepare()
+
+    def run_block(self, block: str, **inputs: Any) -> Mapping[str, np.ndarray]:
+        """Return what each fold gives for one block of voxels."""
+        prepared = inputs.pop("prepared")
+        return self._open(**inputs).fit(block, prepared)
+
+    def assemble(self, parts: Mapping[str, Mapping[str, Array]], **inputs: Any) -> RidgeOutputs:
+        """Return predictions and model of all blocks, side by side and unread."""
+        prepared = inputs.pop("prepared", {})
+        fit = self._open(**inputs)
+        responses, split = inputs["responses"], inputs["split"]
+        arrays: dict[str, Array] = {}
+        for k in range(split.n_folds):
+            for name in ("weights", "intercept", "best_alphas")[self.keep_weights == "none" :]:
+                pieces = [part[f"fold{k}/{name}"] for part in parts.values()]
+                joined = join_columns(pieces) if name == "weights" else np.concatenate(pieces)
+                arrays[f"fold{k}/{name}"] = joined
+        return {
+            "predictions": Predictions(
+                data=join_columns([part["predictions"] for part in parts.values()]),
+                rows=list_predicted_rows(responses.samples, [f.test for f in split.folds()]),
+                of="responses",
+                split=split.digest,
+                unit=split.unit,
+                space=fit.data.space,
+            ),
+            "model": Model(
+                stage=self.stage,
+                settings={
+                    **self.settings(),
+                    "warnings": fit.word_warnings(parts, prepared),
+                    "memory": fit.plan.words,
+                },
+                arrays=arrays,
+                n_folds=split.n_folds,
+                split=split.digest,
+            ),
+        }
 
     def run(self, features: Features, responses: Responses, split: Split) -> RidgeOutputs:
         """Fit every fold and predict its test rows.
@@ -100,76 +171,137 @@ class Ridge(Stage):
             Per fold: weights (n_features, n_voxels), intercept and best_alphas (n_voxels,). Used
             by ``numerics.ridge.predict_ridge``.
         """
-        check_foldwise(responses, split, self.stage)
-        columns = _find_columns(responses)
-        used = find_used_rows(split)
-        place = np.full(len(split.samples), -1)
-        place[used] = np.arange(len(used))
-        X = read_features(features, responses.samples.take(used), self.stage)
-        X = X.reshape(len(used), -1)
-        folds = list(split.folds())
-        fits = fit_outer_folds(
-            lambda k: (X, responses.read(used, fold=k).reshape(len(used), -1)),
-            [(place[f.train], place[f.validation], place[f.test]) for f in folds],
-            group_samples(split.samples.take(used), split.unit, self.stage),
-            self.alphas,
-            RidgeOptions(
-                scoring=self.scoring,
-                alpha_per_target=self.alpha_per_target,
-                standardize=self.standardize,
-                solver=self.solver,
-                extend_alphas=self.extend_alphas,
-                constant_targets=self.constant_targets,
-                weights="float32",
-            ),
-            n_inner_folds=self.n_inner_folds,
-            seed=self.seed,
-            shared=responses.foldwise is None,
+        inputs: dict[str, Any] = {"features": features, "responses": responses, "split": split}
+        if self.blocks(**inputs):
+            return self.run_in_blocks(**inputs)
+        fit = self._open(**inputs)
+        return self.assemble({name: fit.fit(name, None) for name in fit.names}, **inputs)
+
+    def _open(self, features: Features, responses: Responses, split: Split) -> _Fit:
+        options = RidgeOptions(
+            scoring=self.scoring,
+            alpha_per_target=self.alpha_per_target,
+            standardize=self.standardize,
+            solver=self.solver,
+            extend_alphas=self.extend_alphas,
+            constant_targets=self.constant_targets,
+            weights="float32",
         )
+        return _Fit(self, VoxelBlocks(self.stage, features, responses, split), options)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A stage, its data, and the blocks that follow from both."""
+
+    stage: Ridge
+    data: VoxelBlocks
+    options: RidgeOptions
+
+    @cached_property
+    def alphas(self) -> tuple[float, ...]:
+        return tuple(dict.fromkeys(self.stage.alphas))
+
+    @cached_property
+    def rows(self) -> RidgeRows:
+        return lay_out_rows(
+            self.data.roles,
+            self.data.groups,
+            len(self.alphas),
+            self.stage.n_inner_folds,
+            self.stage.seed,
+            shared=self.data.responses.foldwise is None,
+        )
+
+    @cached_property
+    def plan(self) -> BlockPlan:
+        per_voxel = self.data.per_voxel
+        return plan_ridge_blocks(
+            self.rows,
+            len(self.data.used),
+            self.data.n_features,
+            len(self.data.columns),
+            len(self.alphas),
+            self.options,
+            int(self.stage.limit_gb * 2**30),
+            item_bytes=self.data.responses.data.dtype.itemsize,
+            per_voxel=per_voxel,
+            width=self.stage.block_voxels,
+        )
+
+    @cached_property
+    def names(self) -> list[str]:
+        return [f"voxels{b.start}-{b.stop}" for b in self.plan.blocks]
+
+    @property
+    def one_alpha(self) -> bool:
+        """Whether one alpha is to be chosen for all blocks."""
+        several = len(self.plan.blocks) > 1 and len(self.alphas) > 1
+        return several and not self.stage.alpha_per_target
+
+    def prepare(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the arrays that all blocks need."""
+        kept: dict[str, np.ndarray] = {}
+        for name, array in prepare_features(self.data.design, self.rows, self.options):
+            if self.one_alpha:
+                kept[name] = array
+            yield name, array
+        if not self.one_alpha:
+            return
+        targets = LazyTargets(self.data.read, self.plan.blocks, self.data.per_voxel)
+        moments = BlockMoments(self.data.design, targets.as_seen, self.rows)
+        width = (self.plan.blocks[0].stop - self.plan.blocks[0].start) * self.data.per_voxel
+        options = replace(self.options, block_targets=width)
+        for k in track(range(len(self.rows.folds)), "one alpha for all voxels"):
+            best, warnings = choose_alpha_for_all(moments, k, _pick(kept, k), self.alphas, options)
+            yield f"fold{k}/best_alpha", np.array(best)
+            yield f"fold{k}/warnings", np.array(warnings, np.str_)
+
+    def fit(self, name: str, prepared: Mapping[str, Array] | None) -> dict[str, np.ndarray]:
+        """Return what each fold gives for a block; without ``prepared``, made as it is needed."""
+        block = self.plan.blocks[self.names.index(name)]
+        moments = BlockMoments(self.data.design, self.data.read(block), self.rows)
+        first = block.start * self.data.per_voxel
         arrays: dict[str, np.ndarray] = {}
-        warnings: list[str] = []
-        predicted = []
-        for fold, outer in zip(folds, track(fits, self.stage, len(folds)), strict=True):
-            prefix = f"fold{fold.number}/"
-            arrays[prefix + "weights"] = outer.fit.weights
-            arrays[prefix + "intercept"] = outer.fit.intercept
-            arrays[prefix + "best_alphas"] = outer.fit.best_alphas
-            warnings += [f"fold {fold.number}: {text}" for text in outer.fit.warnings]
-            predicted.append(outer.predictions)
-        data = np.concatenate(predicted)
-        rest = tuple(responses.data.shape[2:])
-        space = responses.space
-        if responses.foldwise is not None and len(columns) < responses.data.shape[1]:
-            space = space.take_columns(columns)
-        return {
-            "predictions": Predictions(
-                data=data.reshape(len(data), len(columns), *rest),
-                rows=list_predicted_rows(responses.samples, [f.test for f in folds]),
-                of="responses",
-                split=split.digest,
-                unit=split.unit,
-                space=space,
-            ),
-            "model": Model(
-                stage=self.stage,
-                settings={**self.settings(), "warnings": warnings},
-                arrays=arrays,
-                n_folds=split.n_folds,
-                split=split.digest,
-            ),
-        }
+        predictions = []
+        folds: Sequence[int] | Iterator[int] = range(len(self.rows.folds))
+        for k in folds if prepared is not None else track(folds, self.stage.stage):
+            if prepared is None:
+                about: Mapping[str, Array] = prepare_fold(
+                    self.data.design, self.rows, k, self.options
+                )
+            else:
+                about = _pick(prepared, k)
+            fit = fit_block(moments, k, about, self.alphas, self.options, first)
+            predictions.append(fit.predictions)
+            arrays[f"fold{k}/intercept"] = fit.intercept
+            arrays[f"fold{k}/best_alphas"] = fit.best_alphas
+            arrays[f"fold{k}/edges"] = fit.edges
+            arrays[f"fold{k}/warnings"] = np.array(fit.warnings, np.str_)
+            if self.stage.keep_weights == "all":
+                arrays[f"fold{k}/weights"] = fit.weights
+        joined = np.concatenate(predictions)
+        rest = self.data.responses.data.shape[2:]
+        arrays["predictions"] = joined.reshape(len(joined), -1, *rest)
+        return arrays
+
+    def word_warnings(
+        self, parts: Mapping[str, Mapping[str, Array]], prepared: Mapping[str, Array]
+    ) -> list[str]:
+        """Return what the model says of edges of the grid and constant voxels."""
+        n_targets = len(self.data.columns) * self.data.per_voxel
+        found = []
+        for k in range(len(self.rows.folds)):
+            edges = [np.asarray(part[f"fold{k}/edges"]) for part in parts.values()]
+            told = word_warnings(edges, n_targets)
+            for arrays in (prepared, *parts.values()):
+                if f"fold{k}/warnings" in arrays:
+                    told += np.asarray(arrays[f"fold{k}/warnings"]).tolist()
+            found += [f"fold {k}: {text}" for text in told]
+        return found
 
 
-def _find_columns(responses: Responses) -> np.ndarray:
-    if responses.foldwise is None:
-        return np.arange(responses.data.shape[1])
-    selected = np.asarray(responses.foldwise.selected)
-    if (selected != selected[0]).any():
-        counts = selected.sum(axis=1).tolist()
-        raise DataError(
-            f"encoding.ridge: each fold keeps other voxels ({counts[:5]} in the first folds), so "
-            "that predictions of one voxel would not exist in every fold. Allowed: one selection. "
-            "Encode all voxels and select when scoring, or select by roi "
-            "(preprocessing.select_voxels with by: roi)."
-        )
-    return np.flatnonzero(selected[0])
+def _pick(arrays: Mapping[str, Array], k: int) -> dict[str, Array]:
+    """Return the arrays of one fold."""
+    prefix = f"fold{k}/"
+    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}

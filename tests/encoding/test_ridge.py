@@ -20,6 +20,7 @@ from neurodecode.core.artifacts import (
     make_items,
     make_samples,
 )
+from neurodecode.core.digests import digest_array
 from neurodecode.core.errors import DataError
 from neurodecode.encoding.ridge import Ridge
 from neurodecode.numerics.ridge import predict_ridge
@@ -165,3 +166,100 @@ def test_samples_without_a_stimulus_are_refused_unless_unused():
 def test_bad_settings_are_refused(settings):
     with pytest.raises(ValueError, match="validation error"):
         Ridge(**settings)
+
+
+def fit_in_blocks(width=2, change=None, **settings):
+    """Return the outputs of one fit in one go and in blocks of so many voxels."""
+    features, responses, split, _ = make_problem(**settings.pop("problem", {}))
+    if change is not None:
+        responses, split = change(responses, split)
+    given = {"alphas": (1e-2, 1.0, 100.0), **settings}
+    whole = Ridge(**given).run(features, responses, split)
+    stage = Ridge(**given, block_voxels=width)
+    inputs = {"features": features, "responses": responses, "split": split}
+    assert len(stage.blocks(**inputs)) > 1
+    return whole, stage.run(**inputs)
+
+
+def add_validation(responses, split):
+    roles = np.array(split.roles)
+    item = np.tile(np.arange(N_ITEMS), N_REPEATS)
+    roles[(roles == TRAIN) & (item % 5 == 0)] = VALIDATION
+    return responses, replace(split, roles=roles)
+
+
+def add_scaling(responses, split):
+    steps = Foldwise.identity(N_FOLDS, N_VOXELS, split.digest)
+    centre = np.arange(N_FOLDS)[:, None] + np.arange(N_VOXELS)
+    selected = np.ones((N_FOLDS, N_VOXELS), bool)
+    selected[:, 2] = False
+    steps = replace(steps.then(centre, 2.0 + centre), selected=selected)
+    return replace(responses, foldwise=steps), split
+
+
+def make_epochs(responses, split):
+    data = responses.data[:, [0, 1, 2, 3, 4, 0]].reshape(len(responses.data), 3, 2)
+    return replace(responses, data=data, space=Space()), split
+
+
+@pytest.mark.parametrize(
+    ("change", "settings"),
+    [
+        (None, {}),
+        (None, {"alphas": (3.0,)}),
+        (None, {"scoring": "correlation", "standardize": True}),
+        (None, {"problem": {"shape": (150,)}}),  # more features than rows: the kernel form
+        (None, {"alpha_per_target": False}),
+        (None, {"alpha_per_target": False, "alphas": (1e3, 1e4), "extend_alphas": 6}),
+        (None, {"alpha_per_target": False, "problem": {"shape": (150,)}}),
+        (add_validation, {}),
+        (add_scaling, {}),
+        (make_epochs, {}),
+        (make_epochs, {"alpha_per_target": False}),
+    ],
+)
+def test_blocks_give_what_one_fit_of_all_voxels_gives(change, settings):
+    whole, parts = fit_in_blocks(change=change, **settings)
+    first, second = whole["predictions"], parts["predictions"]
+    np.testing.assert_allclose(first.data, second.data, atol=2e-5)
+    assert digest_array(first.rows["row"]) == digest_array(second.rows["row"])
+    assert first.data.shape == second.data.shape
+    ours, theirs = whole["model"].arrays, parts["model"].arrays
+    assert list(ours) == list(theirs)
+    for name in ours:
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5, err_msg=name)
+    assert whole["model"].settings["warnings"] == parts["model"].settings["warnings"]
+
+
+def test_warnings_of_blocks_are_added_up():
+    whole, parts = fit_in_blocks(alphas=(1e3, 1e4), extend_alphas=0)
+    for made in (whole, parts):
+        told = made["model"].settings["warnings"]
+        assert len(told) == N_FOLDS
+        assert "the best alpha of 5 of 5 targets is the smallest of the grid, 1e+03" in told[0]
+
+
+def test_voxels_of_later_blocks_are_named_by_their_number_among_all():
+    features, responses, split, _ = make_problem()
+    flat = np.array(responses.data)
+    flat[:, 3] = 7.0
+    with pytest.raises(DataError, match=r"1 of 2 targets are constant .* \(first: \[3\]\)"):
+        Ridge(alphas=(1.0,), block_voxels=2).run(features, replace(responses, data=flat), split)
+    row = split.fold(0).train[1]
+    flat[row, 3] = np.nan
+    with pytest.raises(DataError, match=r"in 1 of 2 columns \(first: \['3'\]\)"):
+        Ridge(alphas=(1.0,), block_voxels=2).run(features, replace(responses, data=flat), split)
+
+
+def test_weights_can_be_left_out():
+    features, responses, split, _ = make_problem()
+    model = Ridge(alphas=(1.0,), keep_weights="none").run(features, responses, split)["model"]
+    assert set(model.for_fold(0)) == {"intercept", "best_alphas"}
+
+
+def test_the_memory_plan_is_kept_and_decides_the_blocks():
+    features, responses, split, _ = make_problem()
+    model = Ridge(alphas=(1.0,)).run(features, responses, split)["model"]
+    assert model.settings["memory"].startswith("5 voxels in one go, about 0.3 GB of memory")
+    small = Ridge(alphas=(1.0,), limit_gb=0.01).run(features, responses, split)["model"]
+    assert small.settings["memory"].endswith("more than the limit of 0.0 GB")

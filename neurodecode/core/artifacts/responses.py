@@ -46,7 +46,9 @@ class Responses(Artifact):
     def __post_init__(self) -> None:
         check_rows(self, self.data, self.samples)
 
-    def read(self, rows: Any = None, fold: int | None = None) -> np.ndarray:
+    def read(
+        self, rows: Any = None, fold: int | None = None, columns: slice | None = None
+    ) -> np.ndarray:
         """Return rows as an array in memory, as one fold sees them.
 
         Parameters
@@ -55,8 +57,20 @@ class Responses(Artifact):
             None reads all rows.
         fold : int or None
             Needed where the responses were preprocessed per fold.
+        columns : slice or None
+            Of ``data``; of them, those that the fold keeps are returned. None reads all.
         """
-        block = np.asarray(self.data[slice(None) if rows is None else rows])
+        return self.as_seen(self.read_raw(rows, columns), fold, columns)
+
+    def read_raw(self, rows: Any = None, columns: slice | None = None) -> np.ndarray:
+        """Return rows as they are stored, before what is done to them per fold."""
+        key = slice(None) if rows is None else rows
+        return np.asarray(self.data[key] if columns is None else self.data[key, columns])
+
+    def as_seen(
+        self, block: np.ndarray, fold: int | None, columns: slice | None = None
+    ) -> np.ndarray:
+        """Return what ``read_raw`` gave as one fold sees it."""
         if self.foldwise is None:
             return block
         if fold is None:
@@ -64,10 +78,10 @@ class Responses(Artifact):
                 "responses: they were preprocessed within each fold's training part and so differ "
                 "by fold, but are read without one. Hand this step the split, too."
             )
-        steps = self.foldwise
-        kept = np.flatnonzero(np.asarray(steps.selected[fold]))
-        centre = np.asarray(steps.centre[fold])[kept]
-        scale = np.asarray(steps.scale[fold])[kept]
+        steps, part = self.foldwise, slice(None) if columns is None else columns
+        kept = np.flatnonzero(np.asarray(steps.selected[fold])[part])
+        centre = np.asarray(steps.centre[fold])[part][kept]
+        scale = np.asarray(steps.scale[fold])[part][kept]
         return ((block[:, kept] - centre) / scale).astype(block.dtype, copy=False)
 
     def columns(self, fold: int | None = None) -> np.ndarray:

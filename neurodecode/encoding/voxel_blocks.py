@@ -1,0 +1,130 @@
+"""The data of a fit that goes voxel by voxel, read in blocks of voxels; shared by encoders.
+
+Features are read as a whole; responses a block of columns at a time, so that what is held in
+memory does not grow with their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from neurodecode.core.artifacts import Features, Responses, Space, Split
+from neurodecode.core.errors import DataError
+from neurodecode.core.rows import check_foldwise, find_used_rows, group_samples, read_features
+
+Roles = Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class VoxelBlocks:
+    """Features and responses of the rows that a split uses.
+
+    Channels and times of epochs are targets, too: a "voxel" is then a channel with all its times.
+
+    Parameters
+    ----------
+    where : str
+        Stage that asks, for messages.
+    features : Features
+    responses : Responses
+    split : Split
+    """
+
+    where: str
+    features: Features
+    responses: Responses
+    split: Split
+
+    def __post_init__(self) -> None:
+        check_foldwise(self.responses, self.split, self.where)
+
+    @cached_property
+    def used(self) -> np.ndarray:
+        """Rows of the responses that train, validate or test in any fold."""
+        return find_used_rows(self.split)
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Rows of each fold that train, validate and test, as places among those used."""
+        place = np.full(len(self.split.samples), -1)
+        place[self.used] = np.arange(len(self.used))
+        return [(place[f.train], place[f.validation], place[f.test]) for f in self.split.folds()]
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """Which of the used rows must stay on one side when training rows are split again."""
+        samples = self.split.samples.take(self.used)
+        return group_samples(samples, self.split.unit, self.where)
+
+    @cached_property
+    def design(self) -> np.ndarray:
+        """Features of the used rows, shape (n_used, n_features)."""
+        found = read_features(self.features, self.responses.samples.take(self.used), self.where)
+        return found.reshape(len(self.used), -1)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features; tokens are laid side by side."""
+        return int(np.prod(self.features.data.shape[1:]))
+
+    @property
+    def per_voxel(self) -> int:
+        """Targets of one voxel: 1, or the times of a channel."""
+        return int(np.prod(self.responses.data.shape[2:]))
+
+    @cached_property
+    def columns(self) -> np.ndarray:
+        """Columns of the responses that are fitted.
+
+        Raises
+        ------
+        DataError
+            Folds keep other ones.
+        """
+        steps = self.responses.foldwise
+        if steps is None:
+            return np.arange(self.responses.data.shape[1])
+        selected = np.asarray(steps.selected)
+        if (selected != selected[0]).any():
+            counts = selected.sum(axis=1).tolist()
+            raise DataError(
+                f"{self.where}: each fold keeps other voxels ({counts[:5]} in the first folds), "
+                "so that predictions of one voxel would not exist in every fold. Allowed: one "
+                "selection. Encode all voxels and select when scoring, or select by roi "
+                "(preprocessing.select_voxels with by: roi)."
+            )
+        return np.flatnonzero(selected[0])
+
+    @property
+    def space(self) -> Space:
+        """Where the fitted columns lie."""
+        if len(self.columns) < self.responses.data.shape[1]:
+            return self.responses.space.take_columns(self.columns)
+        return self.responses.space
+
+    def read(self, block: slice) -> Callable[[int], np.ndarray]:
+        """Return a function that gives a block's targets as a fold sees them.
+
+        Parameters
+        ----------
+        block : slice
+            Of ``columns``.
+
+        Returns
+        -------
+        read : callable
+            Takes a fold; gives an array of shape (n_used, n_targets). Read from the file once.
+        """
+        wanted = self.columns[block]
+        span = slice(int(wanted[0]), int(wanted[-1]) + 1) if len(wanted) else slice(0, 0)
+        raw = self.responses.read_raw(self.used, span)
+
+        def as_seen(fold: int) -> np.ndarray:
+            seen = self.responses.as_seen(raw, fold, span)
+            return seen.reshape(len(self.used), -1)
+
+        return as_seen
