@@ -1,7 +1,7 @@
 """Mathematics that stages share, on plain arrays; imports no stage and reads no file.
 
 ridge.py             ridge by one eigendecomposition; its parts: moments.py, ridge_basis.py,
-                     ridge_problem.py, ridge_grid.py
+                     ridge_problem.py, ridge_grid.py; ridge_plan.py: memory, and blocks of targets
 ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_estimator.py
 statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxel_selection.py
 pca.py               principal components; covariance.py: with shrinkage, and whitening by it
