@@ -21,7 +21,7 @@ from neurodecode.core.tables import Table
 from neurodecode.evaluation.held_out import Reader, Within, open_held_out
 from neurodecode.evaluation.neighbours import EXTENT, link_space
 from neurodecode.evaluation.summary import digest_test_set
-from neurodecode.evaluation.voxel_nulls import Plan, describe_floor, plan_null
+from neurodecode.evaluation.voxel_nulls import Plan, plan_null, tell_floor
 from neurodecode.numerics.clusters import correct_by_clusters, make_statistic
 from neurodecode.numerics.null_limits import Choice
 from neurodecode.numerics.nulls import Null
@@ -119,7 +119,7 @@ class Encoding(Stage):
         if found is not None and null is not None:
             p, q = found.p, self._correct(found, responses)
             columns |= {"p_max": found.p_max, "null_mean": found.null_mean}
-            notices += describe_floor(reader, null, found)
+            notices += tell_floor(reader, null, found)
             share = float(np.mean(q[np.isfinite(q)] < 0.05)) if np.isfinite(q).any() else np.nan
             name = f"share of voxels with q < 0.05 ({self.correction})"
             rows.append(_row(name, share, np.nan, np.nan, 0.0, int(np.isfinite(q).sum())))
@@ -208,7 +208,7 @@ class Encoding(Stage):
         return row
 
     def _bootstrap(self, reader: Reader, plan: Plan) -> tuple[float, float]:
-        held = replace(reader.sample(MOST_FOR_INTERVAL), units=plan.units)
+        held = replace(reader.read(reader.choose(MOST_FOR_INTERVAL)), units=plan.units)
         return bootstrap_median(
             held, self.metric, self.n_bootstrap, self.seed, by_part=plan.by_part
         )

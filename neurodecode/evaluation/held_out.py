@@ -6,13 +6,14 @@ follow each other: one fold, one run, no scan missing between.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from neurodecode.core.artifacts import Predictions, Responses
+from neurodecode.core.artifacts import Array, Predictions, Responses
 from neurodecode.core.checks import check_finite, find_rows
 from neurodecode.core.errors import DataError
 from neurodecode.core.progress import track
@@ -81,23 +82,25 @@ class Reader:
             measured[np.ix_(order, kept)], predicted[np.ix_(order, kept)] = block, guess
         return HeldOut(predicted, measured, self.parts, self.units, self.segments)
 
-    def iterate(self) -> Iterator[tuple[slice, HeldOut]]:
-        """Yield blocks of columns, in their order, that fit in memory."""
+    def list_blocks(self) -> list[slice]:
+        """Return blocks of columns, in their order, that fit in memory."""
         size = max(1, READ_BYTES // (16 * len(self.rows)))
-        blocks = [slice(a, min(a + size, self.n_voxels)) for a in range(0, self.n_voxels, size)]
-        for columns in track(blocks, self.where):
+        return [slice(a, min(a + size, self.n_voxels)) for a in range(0, self.n_voxels, size)]
+
+    def iterate(self) -> Iterator[tuple[slice, HeldOut]]:
+        """Yield all columns, block by block."""
+        for columns in track(self.list_blocks(), self.where):
             yield columns, self.read(columns)
 
-    def sample(self, most: int = MOST_MEASURED) -> HeldOut:
-        """Return evenly spaced voxels, as many as asked for where they fit in memory."""
+    def choose(self, most: int = MOST_MEASURED) -> np.ndarray:
+        """Return evenly spaced columns, as many as asked for where they fit in memory."""
         most = max(1, min(most, SAMPLE_BYTES // (16 * len(self.rows))))
-        step = max(1, -(-self.n_voxels // most))
-        return self.read(np.arange(0, self.n_voxels, step))
+        return np.arange(0, self.n_voxels, max(1, -(-self.n_voxels // most)))
 
     def measure_memory(self) -> Memory:
         """Return how long the time series remember."""
         assert self.segments is not None
-        held = self.sample()
+        held = self.read(self.choose())
         known = np.isfinite(held.measured).all(axis=0)  # selected in every fold
         if not known.any():
             return Memory(1.0, 0.0, float(np.mean([len(s) for s in self.segments])))
@@ -215,23 +218,23 @@ def _number_scans(runs: np.ndarray, onset_s: np.ndarray, t_r: float) -> np.ndarr
     return places
 
 
-def _read(data: object, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _read(data: Array, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Return some rows and columns; of a stored array never more than some rows at once."""
-    shape = data.shape  # type: ignore[attr-defined]
+    shape = tuple(data.shape)
+    width = math.prod(shape[1:])
     if not len(columns):
-        return np.empty((len(rows), 0), data.dtype)  # type: ignore[attr-defined]
+        return np.empty((len(rows), 0), data.dtype)
     if isinstance(data, np.ndarray):
-        return data.reshape(shape[0], -1)[np.ix_(rows, columns)]
-    width = int(np.prod(shape[1:]))
+        return data.reshape(shape[0], width)[np.ix_(rows, columns)]
     at_once = max(1, ROWS_BYTES // (8 * width))
     first, last = int(columns[0]), int(columns[-1]) + 1
-    found = np.empty((len(rows), len(columns)), data.dtype)  # type: ignore[attr-defined]
+    found = np.empty((len(rows), len(columns)), data.dtype)
     for start in range(0, len(rows), at_once):
         some = rows[start : start + at_once]
         if len(shape) == 2:
-            block = np.asarray(data[some, first:last])  # type: ignore[index]
+            block = np.asarray(data[some, first:last])
             found[start : start + at_once] = block[:, columns - first]
         else:
-            block = np.asarray(data[some]).reshape(len(some), -1)  # type: ignore[index]
+            block = np.asarray(data[some]).reshape(len(some), -1)
             found[start : start + at_once] = block[:, columns]
     return found

@@ -63,7 +63,8 @@ def plan_null(
     """
     wanted = choice != "none" and n_permutations > 0
     if reader.segments is None:
-        null, told = None, (_word_none("none were asked for"),)
+        null: Null | None = None
+        told: tuple[str, ...] = (_word_none("none were asked for"),)
         if wanted:
             null, told = _plan_trials(reader, choice, n_permutations, seed)
         by_part = count_units(reader.units, reader.parts) < FEWEST_UNITS
@@ -78,8 +79,8 @@ def plan_null(
     kind: Kind | None = choose_null(memory, lengths) if choice == "auto" else choice  # type: ignore[assignment]
     if kind is None:
         fault = find_fault("phases", memory, lengths, block_rows)
-        told = _word_none(f"no null of a time series holds here: {fault}")
-        return Plan(None, units, by_part, (told,))
+        why = _word_none(f"no null of a time series holds here: {fault}")
+        return Plan(None, units, by_part, (why,))
     gap_rows = round(min_shift_s / t_r) if kind == "circular_shift" else 0
     check_null(kind, memory, lengths, block_rows, gap_rows, reader.where)
     null = Null(kind, n_permutations, seed, block_rows if kind == "blocks" else 1, gap_rows)
@@ -100,11 +101,13 @@ def _plan_trials(
     return null, ()
 
 
-def describe_floor(reader: Reader, null: Null, found: VoxelTest) -> list[str]:
+def tell_floor(reader: Reader, null: Null, found: VoxelTest | None = None) -> list[str]:
     """Say what the smallest p is that can be reached, and whether a correction can be passed."""
     n_distinct = null.count_distinct(reader.list_segments(), reader.units)
     floor = max(1 / (1 + null.n_permutations), 1 / n_distinct)
     notices = [f"The smallest attainable p is {floor:.2g}, counted."]
+    if found is None:
+        return notices
     tested = int(np.isfinite(found.p).sum())
     needed = int(np.ceil(floor * tested / 0.05))
     if found.n_fitted:

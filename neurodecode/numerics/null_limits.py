@@ -5,7 +5,8 @@ and 1.5, noise through an HRF) in runs of 40 to 600 scans, 8,000 data sets each:
 p < 0.05, which is to lie between 3 and 6.5 %. tests/benchmarks/bench_nulls.py prints the table.
 
 phases, circular_shift   hold where a run counts as 15 independent samples or more (4.4 to 6.1 %);
-                         at 10 they reach 6.0, at 8 8.7 %. 1/f noise of exponent 1.5 never gets there.
+                         at 10 they reach 6.0, at 8 8.7 %. 1/f noise of exponent 1.5 stays
+                         below 10 at any length.
 circular_shift           that leaves out shifts near 0, as is common, is no longer a group of
                          permutations: 7.6 to 10.7 % at 150 scans without the 10 on either side.
                          It needs runs a hundred times as long as the shift left out.

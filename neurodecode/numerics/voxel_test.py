@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
 import numpy as np
 
 from neurodecode.numerics.nulls import Null
@@ -93,6 +94,12 @@ def compute_voxel_test(
         scores, p, correct_by_maximum(maxima, scores), null_mean, n_fitted, maxima,
         medians.astype(np.float64), maps,
     )  # fmt: skip
+
+
+def iterate_null(held: HeldOut, metric: Metric, null: Null) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield the null scores of some voxels after others, as many as fit in memory."""
+    for columns, some in _divide([(slice(0, held.predicted.shape[1]), held)], null.n_permutations):
+        yield columns, score_null(some, metric, null)
 
 
 def _divide(
