@@ -8,44 +8,44 @@ never mix.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from neurodecode.core.artifacts import Predictions, Responses, Scores
-from neurodecode.core.checks import check_finite, find_rows
 from neurodecode.core.errors import DataError
 from neurodecode.core.stage import Stage
 from neurodecode.core.tables import Table
-from neurodecode.evaluation.summary import (
-    check_testable,
-    digest_test_set,
-    find_units,
-    read_folds,
-)
-from neurodecode.numerics.statistics import (
-    compute_p,
-    control_fdr,
-    correct_by_maximum,
-    count_orders,
-    list_exchangeable,
-)
-from neurodecode.numerics.voxel_scores import (
-    HeldOut,
-    bootstrap_median,
-    permute_scores,
-    score_voxels,
-)
+from neurodecode.evaluation.held_out import Reader, Within, open_held_out
+from neurodecode.evaluation.neighbours import EXTENT, link_space
+from neurodecode.evaluation.summary import digest_test_set
+from neurodecode.evaluation.voxel_nulls import Plan, plan_null, tell_floor
+from neurodecode.numerics.clusters import correct_by_clusters, make_statistic
+from neurodecode.numerics.null_limits import Choice
+from neurodecode.numerics.nulls import Null
+from neurodecode.numerics.statistics import compute_p, control_fdr
+from neurodecode.numerics.voxel_bootstrap import bootstrap_median
+from neurodecode.numerics.voxel_scores import score_voxels
+from neurodecode.numerics.voxel_test import VoxelTest, compute_voxel_test
+
+MOST_FOR_INTERVAL = 25_000  # voxels, evenly spaced, that the interval of the median is from
+MOST_MAPS_BYTES = 1 << 31
+
+Correction = Literal["fdr", "fdr_by", "max", "cluster_size", "cluster_mass", "tfce"]
 
 
 class Encoding(Stage):
-    """Score predicted responses against measured ones.
+    """Score predicted responses against measured ones, with a null, p-values and corrections.
 
-    p-values exchange the predictions of whole units (a stimulus with all its presentations) within
-    each held-out part. Rows of a time series cannot be exchanged; there is no p-value then, and
-    controls with shuffled blocks give the null. Intervals resample units within each part, or the
-    parts themselves where they hold fewer than three units or where rows are a time series.
+    Voxels are read and tested in blocks. Trials exchange the predictions of whole units (a
+    stimulus with all its presentations) within each held-out part. Of a time series (responses
+    with a ``t_r``) predictions are permuted in blocks, shifted, or turned in phase within each
+    stretch of scans; numerics/null_limits.py says where each of them holds, and one that does not
+    is refused. Where none holds, "auto" gives no p-values and says why. Intervals resample units
+    within each part (of a time series blocks of scans), or the parts themselves where they hold
+    fewer than three units.
 
     Parameters
     ----------
@@ -53,13 +53,23 @@ class Encoding(Stage):
     within : {"fold", "run", "pooled"}
         Where correlations are taken; "pooled" must be asked for, as it is biased.
     unit : {"stimulus", "sample"}
-        What is exchanged and resampled.
-    null : {"auto", "exchange", "none"}
-        "auto" exchanges unless the responses carry a ``t_r``.
+        What is exchanged and resampled, of trials.
+    null : {"auto", "exchange", "blocks", "circular_shift", "phases", "none"}
+        "auto" exchanges trials, and of a time series takes phases, or blocks where only they hold.
+    block_s : float or None
+        Least length of a block of scans; None takes it from the autocorrelation.
+    min_shift_s : float
+        Circular shifts nearer to 0 are left out.
     n_permutations : int
-        The smallest p is 1 / (n_permutations + 1).
-    correction : {"fdr", "max"}
-        What ``q`` holds: Benjamini-Hochberg, or family-wise by the maximum statistic.
+        Counted, the smallest p is 1 / (n_permutations + 1).
+    tail : {"pareto", "counted"}
+        Small p-values from a generalised Pareto fit of each voxel's null, where it fits
+        (numerics/tails.py), or counted only.
+    correction : {"fdr", "fdr_by", "max", "cluster_size", "cluster_mass", "tfce"}
+        What ``q`` holds: Benjamini-Hochberg, Benjamini-Yekutieli, or family-wise p by the maximum
+        statistic, by clusters, or by threshold-free cluster enhancement.
+    cluster_p : float
+        Voxels below this p form clusters.
     ceiling_min : float
         Voxels with a lower ceiling are left out of the share of the ceiling that is reached.
     n_bootstrap : int
@@ -71,11 +81,15 @@ class Encoding(Stage):
     example: ClassVar[dict[str, int]] = {"n_permutations": 9, "n_bootstrap": 20}
 
     metric: Literal["r", "r2"] = "r"
-    within: Literal["fold", "run", "pooled"] = "fold"
+    within: Within = "fold"
     unit: Literal["stimulus", "sample"] = "stimulus"
-    null: Literal["auto", "exchange", "none"] = "auto"
+    null: Choice = "auto"
+    block_s: PositiveFloat | None = None
+    min_shift_s: NonNegativeFloat = 0.0
     n_permutations: NonNegativeInt = 1000
-    correction: Literal["fdr", "max"] = "fdr"
+    tail: Literal["pareto", "counted"] = "pareto"
+    correction: Correction = "fdr"
+    cluster_p: Annotated[float, Field(gt=0, le=0.05)] = 0.001
     ceiling_min: Annotated[float, Field(gt=0, lt=1)] = 0.1
     n_bootstrap: PositiveInt = 1000
     seed: int = 0
@@ -84,36 +98,31 @@ class Encoding(Stage):
         self, predictions: Predictions, responses: Responses, ceiling: Scores | None = None
     ) -> Scores:
         """Return one score per voxel."""
-        check_testable(predictions, self.stage)
-        held, notices = self._read(predictions, responses), []
-        values = score_voxels(held, self.metric)
+        reader = open_held_out(
+            predictions, responses, within=self.within, unit=self.unit, where=self.stage
+        )
+        notices: list[str] = []
         if self.within == "pooled":
             notices.append("Scores pool the rows of all folds: r is then biased below zero.")
-        series = self.null == "none" or (self.null == "auto" and responses.t_r is not None)
-        median = float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
-        low, high = bootstrap_median(held, self.metric, self.n_bootstrap, self.seed, by_part=series)
-        if np.isnan(low):
-            notices.append("No interval: there are too few independent parts to resample.")
-        first = _row(
-            "median " + self.metric, median, low, high, 0.0, int(np.isfinite(values).sum())
-        )
+        plan = plan_null(
+            reader, self.null, self.n_permutations, self.seed,
+            block_s=self.block_s, min_shift_s=self.min_shift_s,
+        )  # fmt: skip
+        notices += plan.notices
+        null = plan.null
+        found = self._test(reader, null) if null is not None else None
+        values = self._score(reader) if found is None else found.scores
+        first = self._summarize(reader, values, plan, found, notices)
+        rows = [first]
         columns: dict[str, np.ndarray] = {"voxel": np.arange(len(values))}
-        rows, p, q = [first], None, None
-        if (
-            series
-            or not self.n_permutations
-            or count_orders(list_exchangeable(held.units, held.parts)) < 2
-        ):
-            why = "rows of a time series cannot be exchanged" if series else "none were asked for"
-            notices.append(
-                f"No p-values: {why}. Chance is taken as 0; add shuffled_brain controls for its "
-                "true value."
-            )
-        else:
-            p, q, columns["p_max"] = self._test(held, values, first, notices)
-            found = float(np.mean(q[np.isfinite(q)] < 0.05)) if np.isfinite(q).any() else np.nan
+        p = q = None
+        if found is not None and null is not None:
+            p, q = found.p, self._correct(found, responses)
+            columns |= {"p_max": found.p_max, "null_mean": found.null_mean}
+            notices += tell_floor(reader, null, found)
+            share = float(np.mean(q[np.isfinite(q)] < 0.05)) if np.isfinite(q).any() else np.nan
             name = f"share of voxels with q < 0.05 ({self.correction})"
-            rows.append(_row(name, found, np.nan, np.nan, 0.0, int(np.isfinite(q).sum())))
+            rows.append(_row(name, share, np.nan, np.nan, 0.0, int(np.isfinite(q).sum())))
         ceilings = None
         if ceiling is not None:
             ceilings = self._read_ceiling(ceiling, values)
@@ -136,82 +145,73 @@ class Encoding(Stage):
             test_set=digest_test_set(predictions.rows),
         )
 
-    def _read(self, predictions: Predictions, responses: Responses) -> HeldOut:
-        """Read both sides row by row, joined by the samples' names."""
-        if predictions.of != "responses":
+    def _score(self, reader: Reader) -> np.ndarray:
+        values = np.full(reader.n_voxels, np.nan)
+        for columns, held in reader.iterate():
+            values[columns] = score_voxels(held, self.metric)
+        return values
+
+    def _test(self, reader: Reader, null: Null) -> VoxelTest:
+        maps = self.correction in ("cluster_size", "cluster_mass", "tfce")
+        size = 4 * self.n_permutations * reader.n_voxels
+        if maps and size > MOST_MAPS_BYTES:
             raise DataError(
-                f"{self.stage}: these are predicted features. Give predicted responses (an "
-                "encoding step), or score them with evaluation.identification."
+                f"{self.stage}: {self.correction} keeps the null maps of {reader.n_voxels} voxels "
+                f"and {self.n_permutations} permutations, {size / 1e9:.1f} GB. Allowed: "
+                f"{MOST_MAPS_BYTES / 1e9:.1f} GB. Lower n_permutations, or use correction: max."
             )
-        table = predictions.rows
-        rows = find_rows(
-            responses.samples["sample_id"], table["sample_id"], what="sample", where=self.stage
+        # A tail may be fitted to draws, not to the few values that a handful of orders can give.
+        n_distinct = null.count_distinct(reader.list_segments(), reader.units)
+        return compute_voxel_test(
+            reader.iterate(), reader.n_voxels, self.metric, null,
+            tail=self.tail == "pareto" and n_distinct >= self.n_permutations, keep_maps=maps,
+        )  # fmt: skip
+
+    def _correct(self, found: VoxelTest, responses: Responses) -> np.ndarray:
+        if self.correction == "max":
+            return found.p_max
+        if found.maps is None:
+            return control_fdr(found.p, dependent=self.correction == "fdr_by")
+        from scipy.stats import norm
+
+        space = responses.space
+        statistic = make_statistic(
+            self.correction,  # type: ignore[arg-type]
+            link_space(space, len(found.scores), self.stage),
+            threshold=float(norm.isf(self.cluster_p)),
+            extent=EXTENT[space.kind],
         )
-        predicted = np.asarray(predictions.data).reshape(len(table), -1)
-        check_finite(predicted, what="predictions", where=self.stage)
-        folds = read_folds(table)
-        n_columns = int(np.prod(responses.data.shape[1:]))
-        measured = np.full((len(rows), n_columns), np.nan)
-        aligned = np.full((len(rows), n_columns), np.nan)
-        for fold in np.unique(folds):
-            inside = np.flatnonzero(folds == fold)
-            number = int(fold) if fold >= 0 else None
-            order = np.argsort(rows[inside], kind="stable")  # stored arrays: ascending rows
-            block = responses.read(rows[inside][order], number).reshape(len(inside), -1)
-            columns = responses.columns(number) if len(responses.data.shape) == 2 else slice(None)
-            check_finite(block, what="responses", where=self.stage)
-            self._check_columns(predicted.shape[1], block.shape[1], n_columns)
-            guess = predicted[inside][order]
-            if predicted.shape[1] != block.shape[1]:
-                guess = guess[:, columns]
-            for into, values in ((measured, block), (aligned, guess)):
-                into[np.ix_(inside[order], np.arange(n_columns)[columns])] = values
-        parts = self._find_parts(table, folds)
-        units = find_units(table, self.unit, self.stage) if self.unit == "sample" or (
-            (table["stimulus_id"] != "").all()
-        ) else np.arange(len(table))  # fmt: skip
-        return HeldOut(aligned, measured, parts, units)
+        # Voxels whose null is wider (smooth responses, few parts) would make the largest clusters.
+        spread = found.maps.std(axis=0, dtype=np.float64)
+        spread = np.where(spread > 0, spread, np.nan)
+        maps = ((null_map - found.null_mean) / spread for null_map in found.maps)
+        return correct_by_clusters((found.scores - found.null_mean) / spread, maps, statistic)
 
-    def _check_columns(self, n_predicted: int, n_read: int, n_all: int) -> None:
-        if n_predicted not in (n_read, n_all):
-            raise DataError(
-                f"{self.stage}: predictions have {n_predicted} columns, responses {n_read} of "
-                f"{n_all} in this fold. Give the responses that the encoder was fitted to."
-            )
+    def _summarize(
+        self,
+        reader: Reader,
+        values: np.ndarray,
+        plan: Plan,
+        found: VoxelTest | None,
+        notices: list[str],
+    ) -> dict[str, object]:
+        """Return the row of the median, with its interval and its null."""
+        median = float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
+        low, high = self._bootstrap(reader, plan)
+        if np.isnan(low):
+            notices.append("No interval: there are too few independent parts to resample.")
+        row = _row("median " + self.metric, median, low, high, 0.0, int(np.isfinite(values).sum()))
+        if found is not None:
+            row["chance"] = row["null_mean"] = float(found.medians.mean())
+            row["null_sd"] = float(found.medians.std())
+            row["p"] = compute_p(found.medians, median)
+        return row
 
-    def _find_parts(self, table: Table, folds: np.ndarray) -> np.ndarray:
-        if self.within == "pooled":
-            parts = np.zeros(len(table), np.int64)
-        elif self.within == "fold":
-            parts = np.unique(folds, return_inverse=True)[1]
-        else:
-            runs = find_units(table, "run", self.stage)  # the model differs by fold, too
-            parts = np.unique(np.stack([folds, runs]), axis=1, return_inverse=True)[1].ravel()
-        least = int(np.bincount(parts).min())
-        if least < 3:
-            raise DataError(
-                f"{self.stage}: a held-out {self.within} holds {least} rows. Allowed: 3 or more "
-                f"for a score within each {self.within}. Use fewer folds, within: run or fold, or "
-                "set within: pooled, which is biased."
-            )
-        return parts
-
-    def _test(
-        self, held: HeldOut, values: np.ndarray, first: dict[str, object], notices: list[str]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return p, q and family-wise p per voxel; add the null of the median to the summary."""
-        found = permute_scores(held, self.metric, self.n_permutations, self.seed, values)
-        p = np.where(
-            np.isfinite(values), (1 + found.n_at_least) / (1 + self.n_permutations), np.nan
+    def _bootstrap(self, reader: Reader, plan: Plan) -> tuple[float, float]:
+        held = replace(reader.read(reader.choose(MOST_FOR_INTERVAL)), units=plan.units)
+        return bootstrap_median(
+            held, self.metric, self.n_bootstrap, self.seed, by_part=plan.by_part
         )
-        p_max = correct_by_maximum(found.maxima, values)
-        n_orders = count_orders(list_exchangeable(held.units, held.parts))
-        floor = max(1 / (1 + self.n_permutations), 1 / n_orders)
-        notices.append(f"The smallest attainable p is {floor:.2g}.")
-        first["chance"] = first["null_mean"] = float(found.medians.mean())
-        first["null_sd"] = float(found.medians.std())
-        first["p"] = compute_p(found.medians, float(first["value"]))  # type: ignore[arg-type]
-        return p, control_fdr(p) if self.correction == "fdr" else p_max, p_max
 
     def _read_ceiling(self, ceiling: Scores, values: np.ndarray) -> np.ndarray:
         if ceiling.scale != self.metric or ceiling.over != "voxels":

@@ -5,7 +5,8 @@ trials of a run) are drawn together.
 
 Sources: the expanded percentile interval is Hesterberg 2015, The American Statistician 69(4),
 section 4.3; p = (1 + b) / (1 + m) is Phipson and Smyth 2010; the false discovery rate is Benjamini
-and Hochberg 1995; the maximum statistic is Nichols and Holmes 2002.
+and Hochberg 1995, under any dependence Benjamini and Yekutieli 2001; the maximum statistic is
+Nichols and Holmes 2002.
 """
 
 from __future__ import annotations
@@ -206,6 +207,12 @@ def compute_p(null: np.ndarray, observed: float, *, lower_is_better: bool = Fals
     return float((1 + hits.sum()) / (1 + len(null)))
 
 
+def count_p(null: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """One-sided p-values (1 + #{null at least as large}) / (1 + n) of each column."""
+    hits = (null >= observed - 1e-12).sum(axis=0)
+    return np.where(np.isfinite(observed), (1 + hits) / (1 + len(null)), np.nan)
+
+
 def permute_signs(
     differences: np.ndarray, units: np.ndarray, *, n_permutations: int = 5000, seed: int = 0
 ) -> float:
@@ -229,14 +236,22 @@ def permute_signs(
     return compute_p(np.concatenate(null), abs(float(sums.sum())))
 
 
-def control_fdr(p: np.ndarray) -> np.ndarray:
-    """Benjamini-Hochberg q-values; NaN stay NaN and are not counted as tests."""
+def control_fdr(p: np.ndarray, *, dependent: bool = False) -> np.ndarray:
+    """q-values of the false discovery rate; NaN stay NaN and are not counted as tests.
+
+    Parameters
+    ----------
+    p : array, shape (n_targets,)
+    dependent : bool
+        Benjamini-Yekutieli, which holds under any dependence; else Benjamini-Hochberg, which
+        holds for independent and for positively dependent tests.
+    """
     from scipy.stats import false_discovery_control
 
     q = np.full(p.shape, np.nan)
     tested = np.isfinite(p)
     if tested.any():
-        q[tested] = false_discovery_control(p[tested])
+        q[tested] = false_discovery_control(p[tested], method="by" if dependent else "bh")
     return q
 
 

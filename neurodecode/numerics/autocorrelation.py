@@ -1,0 +1,130 @@
+"""How long two time series remember, and so how many independent samples a run holds.
+
+The correlation of two independent stationary series has the variance tau / n, where
+tau = sum over lags k of rx(k) ry(k) (Bartlett 1935; Afyouni, Smith and Nichols 2019): a run of n
+scans counts as n / tau samples. A null that moves blocks of L scans keeps lag k only within a
+block, a share 1 - k / L of it; the variance that it loses is reach / L with
+reach = sum of |k| rx(k) ry(k) / tau (the bias of the block bootstrap: Kunsch 1989).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What decides which null holds.
+
+    Parameters
+    ----------
+    tau : float
+        Scans per independent sample, 1 or more.
+    reach : float
+        Mean lag of what the series have in common, in scans, 0 or more.
+    length : float
+        Mean length of the stretches of time, in scans.
+    """
+
+    tau: float
+    reach: float
+    length: float
+
+    @property
+    def n_independent(self) -> float:
+        """Independent samples of a stretch."""
+        return self.length / self.tau
+
+
+def estimate_autocorrelation(values: np.ndarray) -> np.ndarray:
+    """Autocorrelation of each column at lags 0 to n - 1, the sum over n of each (biased).
+
+    Parameters
+    ----------
+    values : array, shape (n_rows, n_columns)
+        Taken about their mean.
+
+    Returns
+    -------
+    autocorrelation : array, shape (n_rows, n_columns)
+        1 at lag 0; 0 for constant columns.
+    """
+    n = len(values)
+    centred = values - values.mean(axis=0)
+    power = np.abs(np.fft.rfft(centred, 2 * n, axis=0)) ** 2
+    covariance = np.fft.irfft(power, 2 * n, axis=0)[:n]
+    variance = covariance[0]
+    constant = variance <= 1e-20 * n * (values**2).max(axis=0)
+    return covariance / np.where(constant, np.inf, variance)
+
+
+def measure_memory(
+    predicted: np.ndarray,
+    measured: np.ndarray,
+    segments: Sequence[np.ndarray],
+    quantile: float = 0.9,
+) -> Memory:
+    """Measure how long predictions and responses remember together.
+
+    The product of the two autocorrelations is averaged over segments for each voxel, and summed
+    up to the first lag at which it is no longer positive (Geyer 1992).
+
+    Parameters
+    ----------
+    predicted, measured : arrays, shape (n_rows, n_voxels)
+    segments : sequence of arrays of int
+        Rows of each stretch of time, in their order.
+    quantile : float
+        Of tau and of reach over voxels: voxels differ, and the slow ones decide.
+    """
+    lengths = np.array([len(rows) for rows in segments])
+    longest = int(lengths.max())
+    total, weight = np.zeros((longest, predicted.shape[1])), np.zeros(longest)
+    for rows in segments:
+        product = estimate_autocorrelation(predicted[rows]) * estimate_autocorrelation(
+            measured[rows]
+        )
+        total[: len(rows)] += len(rows) * product
+        weight[: len(rows)] += len(rows)
+    product = total / weight[:, None]
+    varying = product[0] > 0
+    if not varying.any():
+        return Memory(1.0, 0.0, float(lengths.mean()))
+    product = product[:, varying] / product[0, varying]
+    product = np.where(np.cumsum(product <= 0, axis=0) == 0, product, 0.0)
+    tau = 2 * product.sum(axis=0) - 1
+    reach = 2 * (np.arange(longest)[:, None] * product).sum(axis=0) / tau
+    return Memory(
+        float(np.quantile(tau, quantile)),
+        float(np.quantile(reach, quantile)),
+        float(lengths.mean()),
+    )
+
+
+def find_segments(parts: np.ndarray, runs: np.ndarray, places: np.ndarray) -> list[np.ndarray]:
+    """Return the stretches of rows that follow each other in time, within one part and one run.
+
+    Parameters
+    ----------
+    parts, runs : arrays of int, shape (n_rows,)
+    places : array of int, shape (n_rows,)
+        Number of the scan in its run; a scan that is absent leaves a gap.
+
+    Returns
+    -------
+    segments : list of arrays of int
+        Rows in the order of time.
+
+    Examples
+    --------
+    >>> part, run = np.zeros(6, int), np.array([0, 0, 0, 1, 1, 1])
+    >>> [rows.tolist() for rows in find_segments(part, run, np.array([1, 0, 2, 0, 1, 5]))]
+    [[1, 0, 2], [3, 4], [5]]
+    """
+    order = np.lexsort((places, runs, parts))
+    same = (np.diff(parts[order]) == 0) & (np.diff(runs[order]) == 0)
+    breaks = np.flatnonzero(~(same & (np.diff(places[order]) == 1))) + 1
+    return np.split(order, breaks)

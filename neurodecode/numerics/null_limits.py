@@ -1,0 +1,113 @@
+"""Where each null of a time series holds, as measured, and the length of its blocks.
+
+Measured with independent predictions and responses (AR(1) with 0.3 to 0.95, 1/f with exponents 1
+and 1.5, noise through an HRF) in runs of 40 to 600 scans, 8,000 data sets each: the share with
+p < 0.05, which is to lie between 3 and 6.5 %. tests/benchmarks/bench_nulls.py prints the table.
+
+phases, circular_shift   hold where a run counts as 15 independent samples or more (4.4 to 6.1 %);
+                         at 10 they reach 6.0, at 8 8.7 %. 1/f noise of exponent 1.5 stays
+                         below 10 at any length.
+circular_shift           that leaves out shifts near 0, as is common, is no longer a group of
+                         permutations: 7.6 to 10.7 % at 150 scans without the 10 on either side.
+                         It needs runs a hundred times as long as the shift left out.
+blocks                   of ten times the reach or more (autocorrelation.py) lose at most a tenth of
+                         the null's variance: 4.4 to 6.4 %. Half that length gives up to 7.3 %. A
+                         run must hold five.
+exchange                 of single scans: 9 to 40 %, never for a time series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from neurodecode.core.errors import DataError
+from neurodecode.numerics.autocorrelation import Memory
+from neurodecode.numerics.nulls import FEWEST_BLOCKS, Kind, cut_blocks
+
+FEWEST_INDEPENDENT = 15.0
+LARGEST_LOSS = 0.1
+LARGEST_GAP = 0.02  # share of the shifts on either side of 0 that are left out
+PREFERRED: tuple[Kind, ...] = ("phases", "blocks")
+
+Choice = Literal["auto", "exchange", "blocks", "circular_shift", "phases", "none"]
+
+
+def choose_block_rows(memory: Memory) -> int:
+    """Return the length of blocks: ten times the reach, and no less than n^(1/3).
+
+    Examples
+    --------
+    >>> choose_block_rows(Memory(tau=2.0, reach=0.5, length=150))
+    6
+    >>> choose_block_rows(Memory(tau=3.0, reach=1.65, length=150))
+    17
+    """
+    return max(int(np.ceil(memory.reach / LARGEST_LOSS)), int(np.ceil(memory.length ** (1 / 3))))
+
+
+def choose_null(memory: Memory, lengths: Sequence[int]) -> Kind | None:
+    """Return the null to use where none is asked for; None where none holds.
+
+    Phases before blocks: they follow each voxel's own spectrum, and hold in shorter runs.
+    """
+    block_rows = choose_block_rows(memory)
+    held = [kind for kind in PREFERRED if not find_fault(kind, memory, lengths, block_rows)]
+    return held[0] if held else None
+
+
+def check_null(
+    kind: Kind, memory: Memory, lengths: Sequence[int], block_rows: int, gap_rows: int, where: str
+) -> None:
+    """Raise DataError where a null would find too much, or too little, in these data.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Of the stretches of time, in scans.
+    block_rows, gap_rows : int
+        Of "blocks" the least length; of "circular_shift" the shifts left out on either side of 0.
+    """
+    fault = find_fault(kind, memory, lengths, block_rows, gap_rows)
+    if fault:
+        raise DataError(
+            f"{where}: the null '{kind}' does not hold here: {fault}. Use null: auto, hold out "
+            "longer stretches of time, or take slow drifts out first."
+        )
+
+
+def find_fault(
+    kind: Kind, memory: Memory, lengths: Sequence[int], block_rows: int, gap_rows: int = 0
+) -> str:
+    """Return why a null does not hold, or "" where it does."""
+    if kind == "exchange":
+        return "scans follow each other, and exchanging them finds 9 to 40 % where 5 are due"
+    if memory.n_independent < FEWEST_INDEPENDENT:
+        return (
+            f"{memory.length:.0f} scans in a row count as {memory.n_independent:.1f} independent "
+            f"samples (autocorrelation; {memory.tau:.1f} scans each), and at 8 it finds 8 % where "
+            f"5 are due (needed: {FEWEST_INDEPENDENT:.0f})"
+        )
+    if kind == "blocks":
+        sizes = [cut_blocks(n, block_rows) for n in lengths]
+        loss = memory.reach / np.average([size for _, size in sizes], weights=lengths)
+        if loss > LARGEST_LOSS * (1 + 1e-9):
+            return (
+                f"blocks of {block_rows} scans lose {loss:.0%} of the null's variance (needed: "
+                f"{LARGEST_LOSS:.0%} or less, blocks of {choose_block_rows(memory)} scans)"
+            )
+        fewest = np.average([n for n, _ in sizes], weights=lengths)
+        if fewest < FEWEST_BLOCKS:
+            return (
+                f"{memory.length:.0f} scans in a row hold {fewest:.1f} blocks of {block_rows} "
+                f"(needed: {FEWEST_BLOCKS})"
+            )
+    gap = 2 * gap_rows / memory.length
+    if kind == "circular_shift" and gap > LARGEST_GAP:
+        return (
+            f"{gap:.0%} of the shifts are left out, and at 7 % it finds 7 to 8 % where 5 are due "
+            f"(needed: {LARGEST_GAP:.0%} or less; 0 leaves none out)"
+        )
+    return ""

@@ -1,0 +1,249 @@
+"""Nulls of time series: false positives, power, tails and corrections at the size of a cortex.
+
+Not collected by default; run it by hand:
+
+    python tests/benchmarks/bench_nulls.py                # all tables
+    python tests/benchmarks/bench_nulls.py rates power    # some: rates, power, cortex, error
+    pytest -m slow -s tests/benchmarks/bench_nulls.py
+
+rates    share of independent data sets with p < 0.05 (5,000 or more of each kind), by null, length
+         of the run and autocorrelation, with its binomial interval; and what null_limits.py says
+power    share found, by effect size, of what no null refuses
+cortex   time and memory at 200,000 voxels and 1,000 permutations; planted voxels found under FDR
+         with and without fitted tails, and by the maximum
+error    family-wise error and false discovery rate over repeated maps
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+import pytest
+from scipy.signal import fftconvolve, lfilter
+from scipy.stats import binom
+
+from neurodecode.core.device import limit_threads
+from neurodecode.numerics.autocorrelation import measure_memory
+from neurodecode.numerics.null_limits import choose_block_rows, find_fault
+from neurodecode.numerics.nulls import Null
+from neurodecode.numerics.simulation_time import compute_hrf
+from neurodecode.numerics.statistics import control_fdr, count_p
+from neurodecode.numerics.voxel_scores import HeldOut, score_null, score_voxels
+from neurodecode.numerics.voxel_test import compute_voxel_test
+
+Noise = Callable[[int, int, np.random.Generator], np.ndarray]
+AT_ONCE = 1000  # data sets that share their permutations
+BAND = (0.03, 0.065)
+
+
+def make_ar1(n: int, n_sets: int, rng: np.random.Generator, rho: float) -> np.ndarray:
+    noise = rng.standard_normal((n, n_sets))
+    noise[1:] *= np.sqrt(1 - rho**2)
+    return lfilter([1], [1, -rho], noise, axis=0)
+
+
+def make_power_law(n: int, n_sets: int, rng: np.random.Generator, exponent: float) -> np.ndarray:
+    """Noise of power 1 / f^exponent, cut from a series 16 times as long: it is not periodic."""
+    frequency = np.fft.rfftfreq(16 * n)
+    frequency[0] = np.inf
+    shape = (len(frequency), n_sets)
+    spectrum = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+    return np.fft.irfft(spectrum * (frequency ** (-exponent / 2))[:, None], 16 * n, axis=0)[:n]
+
+
+def make_hrf(n: int, n_sets: int, rng: np.random.Generator) -> np.ndarray:
+    """White events through an HRF, a scan every 2 s."""
+    kernel = compute_hrf(np.arange(0, 32, 2.0))[:, None]
+    return fftconvolve(rng.standard_normal((n + 40, n_sets)), kernel, axes=0)[30 : 30 + n]
+
+
+KINDS: dict[str, tuple[Noise, Noise]] = {
+    **{f"AR(1) {rho}": (partial(make_ar1, rho=rho),) * 2 for rho in (0.3, 0.5, 0.7, 0.85, 0.95)},
+    "1/f": (partial(make_power_law, exponent=1.0),) * 2,
+    "1/f^1.5": (partial(make_power_law, exponent=1.5),) * 2,
+    "HRF, AR(1) 0.5": (make_hrf, partial(make_ar1, rho=0.5)),
+    "HRF, 1/f": (make_hrf, partial(make_power_law, exponent=1.0)),
+}
+
+
+def plant_runs(
+    kind: str, n_sets: int, n_rows: int, n_runs: int, rng: np.random.Generator, r: float = 0.0
+) -> HeldOut:
+    """Return independent data sets, one per voxel; responses hold r of the prediction."""
+    first, second = KINDS[kind]
+    x = [first(n_rows, n_sets, rng) for _ in range(n_runs)]
+    y = [second(n_rows, n_sets, rng) for _ in range(n_runs)]
+    x, y = ([one / one.std(axis=0) for one in runs] for runs in (x, y))
+    predicted = np.concatenate(x)
+    measured = np.concatenate([r * a + np.sqrt(1 - r**2) * b for a, b in zip(x, y, strict=True)])
+    parts = np.repeat(np.arange(n_runs), n_rows)
+    segments = [np.flatnonzero(parts == k) for k in range(n_runs)]
+    return HeldOut(predicted, measured, parts, np.arange(len(parts)), segments)
+
+
+def list_nulls(held: HeldOut, n_permutations: int, seed: int) -> Iterator[tuple[str, Null, str]]:
+    """Yield the nulls of these data, and why one does not hold, or ""."""
+    memory = measure_memory(held.predicted, held.measured, held.segments)
+    lengths = [len(rows) for rows in held.segments]
+    rows = choose_block_rows(memory)
+    for name, null in {
+        "phases": Null("phases", n_permutations, seed),
+        "blocks": Null("blocks", n_permutations, seed, rows),
+        "circular_shift": Null("circular_shift", n_permutations, seed),
+        "shift of 10 or more": Null("circular_shift", n_permutations, seed, gap_rows=10),
+        "rows": Null("exchange", n_permutations, seed),
+    }.items():
+        yield name, null, find_fault(null.kind, memory, lengths, rows, null.gap_rows)
+
+
+def measure_rates(
+    kind: str, n_rows: int, n_runs: int, *, n_sets: int = 5000, n_permutations: int = 499,
+    r: float = 0.0, names: tuple[str, ...] = (), seed: int = 0,
+) -> dict[str, tuple[float, bool]]:  # fmt: skip
+    """Return the share of data sets with p < 0.05 of each null, and whether it is refused."""
+    found: dict[str, list[np.ndarray]] = {}
+    refused: dict[str, list[bool]] = {}
+    for start in range(0, n_sets, AT_ONCE):
+        rng = np.random.default_rng([seed, start, n_rows, n_runs])
+        held = plant_runs(kind, min(AT_ONCE, n_sets - start), n_rows, n_runs, rng, r)
+        observed = score_voxels(held, "r")
+        for name, null, fault in list_nulls(held, n_permutations, seed + start):
+            if not names or name in names:
+                p = count_p(score_null(held, "r", null), observed)
+                found.setdefault(name, []).append(p < 0.05)
+                refused.setdefault(name, []).append(bool(fault))
+    return {
+        k: (float(np.concatenate(v).mean()), np.mean(refused[k]) > 0.5) for k, v in found.items()
+    }
+
+
+def print_rates(n_sets: int = 5000) -> list[str]:
+    """Print the table of false positives; return what is offered and lies outside the band."""
+    low, high = (binom.ppf(q, n_sets, 0.05) / n_sets for q in (0.025, 0.975))
+    print(f"False positives, % of {n_sets} data sets with p < 0.05 (a true 5 % gives "
+          f"{100 * low:.1f} to {100 * high:.1f}); in brackets: refused")  # fmt: skip
+    outside = []
+    for kind in KINDS:
+        for n_rows, n_runs in ((75, 1), (150, 1), (300, 1), (600, 1), (150, 4)):
+            rates = measure_rates(kind, n_rows, n_runs, n_sets=n_sets)
+            cells = []
+            for name, (rate, refused) in rates.items():
+                half = 196 * np.sqrt(rate * (1 - rate) / n_sets)
+                text = f"{100 * rate:.1f} ± {half:.1f}"
+                cells.append(f"{name} {f'({text})' if refused else text}")
+                if not refused and not BAND[0] <= rate <= BAND[1]:
+                    outside.append(f"{kind}, {n_runs} x {n_rows}: {name} {100 * rate:.1f} %")
+            print(f"{kind:15s} {n_runs} x {n_rows:3d}  " + "   ".join(cells), flush=True)
+    print("offered, and outside 3 to 6.5 %:", outside or "none")
+    return outside
+
+
+def print_power(n_sets: int = 1000) -> None:
+    """Print the share of planted effects found at p < 0.05, by the correlation planted."""
+    print("\nPower: % found at p < 0.05, by planted r (4 runs of 150 scans)")
+    for kind in ("AR(1) 0.5", "AR(1) 0.85", "HRF, AR(1) 0.5"):
+        for r in (0.02, 0.05, 0.08, 0.12, 0.16, 0.2):
+            rates = measure_rates(kind, 150, 4, n_sets=n_sets, r=r, seed=1)
+            cells = [f"{name} {100 * v:.0f}" for name, (v, refused) in rates.items() if not refused]
+            print(f"{kind:15s} r {r:.2f}  " + "   ".join(cells), flush=True)
+
+
+def print_cortex(n_voxels: int = 200_000, n_permutations: int = 1000, n_planted: int = 200) -> None:
+    """Print what a whole cortex costs, and what is found in it."""
+    n_rows, n_runs, size = 150, 4, 5000
+    print(f"\n{n_voxels} voxels, {n_permutations} permutations, {n_runs} runs of {n_rows} scans, "
+          f"{n_planted} voxels planted with r = 0.3")  # fmt: skip
+
+    def iterate() -> Iterator[tuple[slice, HeldOut]]:
+        for a in range(0, n_voxels, size):
+            rng = np.random.default_rng([2, a])
+            held = plant_runs("AR(1) 0.5", min(size, n_voxels - a), n_rows, n_runs, rng)
+            if a == 0:
+                measured = held.measured.copy()
+                measured[:, :n_planted] += 0.315 * held.predicted[:, :n_planted]
+                held = HeldOut(held.predicted, measured, held.parts, held.units, held.segments)
+            yield slice(a, min(a + size, n_voxels)), held
+
+    for _ in iterate():
+        pass
+    start = time.perf_counter()
+    for _ in iterate():
+        pass
+    making = time.perf_counter() - start
+    for kind, rows in (("phases", 1), ("blocks", 10)):
+        start = time.perf_counter()
+        found = compute_voxel_test(
+            iterate(), n_voxels, "r", Null(kind, n_permutations, 0, rows), tail=True
+        )
+        seconds = time.perf_counter() - start - making
+        counted = np.maximum(found.p, 1 / (1 + n_permutations))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        for name, q in (
+            ("FDR, fitted tails", control_fdr(found.p)),
+            ("FDR, counted", control_fdr(counted)),
+            ("maximum", found.p_max),
+        ):
+            hits = q < 0.05
+            print(
+                f"{kind:7s} {name:18s} {int(hits[:n_planted].sum())} of {n_planted} found, "
+                f"{int(hits[n_planted:].sum())} others"
+            )
+        print(f"{kind:7s} {seconds:.0f} s, peak {peak:.1f} GB, smallest p {found.p.min():.1g}",
+              flush=True)  # fmt: skip
+
+
+def measure_errors(
+    kind: str, null_kind: str, *, n_maps: int = 400, n_voxels: int = 500, n_permutations: int = 499,
+    n_planted: int = 0, n_rows: int = 150, n_runs: int = 4,
+) -> tuple[float, float]:  # fmt: skip
+    """Return the share of maps with a false p_max < 0.05, and the mean share of false q < 0.05."""
+    wrong, false = [], []
+    for number in range(n_maps):
+        rng = np.random.default_rng([3, number])
+        held = plant_runs(kind, n_voxels, n_rows, n_runs, rng)
+        measured = held.measured.copy()
+        measured[:, :n_planted] += 0.4 * held.predicted[:, :n_planted]
+        held = HeldOut(held.predicted, measured, held.parts, held.units, held.segments)
+        memory = measure_memory(held.predicted, held.measured, held.segments)
+        null = Null(null_kind, n_permutations, number, choose_block_rows(memory))
+        found = compute_voxel_test([(slice(0, n_voxels), held)], n_voxels, "r", null, tail=True)
+        wrong.append((found.p_max[n_planted:] < 0.05).any())
+        hits = control_fdr(found.p) < 0.05
+        false.append(hits[n_planted:].sum() / max(1, hits.sum()))
+    return float(np.mean(wrong)), float(np.mean(false))
+
+
+def print_errors(n_maps: int = 400) -> None:
+    """Print family-wise error and false discovery rate, both to be held at 5 %."""
+    print(f"\nErrors over {n_maps} maps of 500 voxels, 4 runs of 150 scans (nominal 5 %)")
+    for kind in ("AR(1) 0.3", "AR(1) 0.7"):
+        for null_kind in ("phases", "blocks"):
+            nothing = measure_errors(kind, null_kind, n_maps=n_maps)
+            planted = measure_errors(kind, null_kind, n_maps=n_maps, n_planted=50)
+            print(
+                f"{kind:10s} {null_kind:7s} family-wise {100 * nothing[0]:.1f} %, with 50 planted "
+                f"{100 * planted[0]:.1f} %; false discoveries {100 * nothing[1]:.1f} %, with 50 "
+                f"planted {100 * planted[1]:.1f} %",
+                flush=True,
+            )
+
+
+@pytest.mark.slow
+def test_what_is_offered_holds():
+    assert not print_rates()
+
+
+if __name__ == "__main__":
+    wanted = sys.argv[1:] or ["rates", "power", "cortex", "error"]
+    with limit_threads(1):
+        for word, run in (
+            ("rates", print_rates), ("power", print_power), ("cortex", print_cortex),
+            ("error", print_errors),
+        ):  # fmt: skip
+            if word in wanted:
+                run()
