@@ -417,6 +417,13 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "evaluation.compare": lambda folder: [
         _case("evaluation.compare", second=make_scores(shift=0.1))
     ],
+    "evaluation.noise_ceiling": lambda folder: [
+        _case("evaluation.noise_ceiling"),
+        _case("evaluation.noise_ceiling", {"match": "position", "block_s": 4.0}),
+    ],
+    "evaluation.plan_repeats": lambda folder: [
+        Case({}, {"ceiling": find_stage("evaluation.noise_ceiling")().run(make_responses())})
+    ],
     "evaluation.audit": lambda folder: [
         _case(
             "evaluation.audit",

@@ -7,7 +7,10 @@ ssim.py              structural similarity
 sharpness.py         fine structure relative to the real images
 digit_confidence.py  what an independent reader of digits sees
 encoding.py          r or R² of predicted responses, per voxel
-noise_ceiling.py     the best score that noise allows, from repeats
+noise_ceiling.py     the best score that noise allows, from repeats; repeats.py: which rows are
+                     repeats; ceiling_summary.py: means over voxels
+inter_subject.py     each subject against the mean of the others
+plan_repeats.py      how many repeats a target ceiling takes
 shuffle.py           control: responses given to the wrong samples
 replace.py           control: other features in place of the decoded ones
 audit.py             a result beside its controls, with a verdict in words

@@ -4,6 +4,8 @@ ridge.py             ridge by one eigendecomposition; its parts: moments.py, rid
                      ridge_problem.py, ridge_grid.py; ridge_plan.py: memory, and blocks of targets
 ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_estimator.py
 statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxel_selection.py
+noise_ceilings.py    reliability of one presentation; ceiling_intervals.py: ceilings, intervals;
+                     inter_subject.py; repeat_planning.py
 pca.py               principal components; covariance.py: with shrinkage, and whitening by it
 identification.py    n-way identification from ranks
 image_metrics.py     PixCorr, SSIM, sharpness; images.py: resizing

@@ -275,11 +275,11 @@ LEAKS = (
     ),
     Leak(
         "voxel selection by noise ceiling over all trials",
-        "ceiling: {stage: evaluation.noise_ceiling, responses: scan, n_bootstrap: 5 NAMED}\n"
+        "ceiling: {stage: evaluation.noise_ceiling, responses: scan NAMED}\n"
         + select("by: scores, scores: ceiling") + decode("selected") + identify(),
         "ceiling",
         LOCALIZER
-        + "ceiling: {stage: evaluation.noise_ceiling, responses: other_scan, n_bootstrap: 5}\n"
+        + "ceiling: {stage: evaluation.noise_ceiling, responses: other_scan}\n"
         + select("by: scores, scores: ceiling") + decode("selected") + identify(),
         slow=True,
     ),
