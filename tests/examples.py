@@ -294,6 +294,9 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     ],
     "datasets.arrays": _run_arrays,
     "datasets.digit69": lambda folder: [Case(needs="digit69/digit69_28x28.mat")],
+    "datasets.alice": lambda folder: [Case(needs="alice_fmri/README_data.txt")],
+    "datasets.localizer": lambda folder: [Case(needs="localizer_fmri/paradigm_loc.csv")],
+    "datasets.objects81": lambda folder: [Case(needs="objects81/objects81.npz")],
     "evaluation.shuffle": lambda folder: [
         Case({}, {"responses": replace(make_responses(), t_r=None)}),
         Case({"block_rows": 2}, {"responses": make_responses()}),

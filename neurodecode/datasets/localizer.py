@@ -170,7 +170,7 @@ def read_paradigm(path: Path, subject: str) -> Events:
     DataError
         A line is not of that form, or names a condition that is unknown.
     """
-    rows = []
+    rows: list[tuple[str, str, float, float, float]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         words = line.split()
         if not words:
@@ -192,19 +192,18 @@ def read_paradigm(path: Path, subject: str) -> Events:
     if not rows:
         raise DataError(f"datasets.localizer: {path.name} holds no events. Get the original file.")
     rows.sort(key=lambda row: (row[0], row[2]))
-    session, condition, onset, duration, amplitude = zip(*rows, strict=True)
     n = len(rows)
     return Events(
         table=Table(
             {
                 "subject": np.full(n, subject),
-                "session": list(session),
+                "session": [row[0] for row in rows],
                 "run": np.full(n, "01"),
-                "onset": np.array(onset),
-                "duration": np.array(duration),
-                "trial_type": list(condition),
+                "onset": np.array([row[2] for row in rows]),
+                "duration": np.array([row[3] for row in rows]),
+                "trial_type": [row[1] for row in rows],
                 "stimulus_id": np.full(n, ""),
-                "amplitude": np.array(amplitude),
+                "amplitude": np.array([row[4] for row in rows]),
             }
         )
     )
@@ -213,17 +212,18 @@ def read_paradigm(path: Path, subject: str) -> Events:
 def _load_volume(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the voxels of a NIfTI file, its affine, and the repetition time of its header."""
     import nibabel
+    from nibabel.filebasedimages import ImageFileError
 
     try:
-        image = nibabel.load(path)
-        data = np.asarray(image.dataobj, np.float32)  # type: ignore[attr-defined]
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, ValueError) as error:
+        image: Any = nibabel.load(path)
+        data = np.asarray(image.dataobj, np.float32)
+    except (ImageFileError, OSError, EOFError, ValueError) as error:
         raise DataError(
             f"datasets.localizer: {path.name} cannot be read as NIfTI ({error}). Get the original "
             "file."
         ) from error
-    zooms = image.header.get_zooms()  # type: ignore[attr-defined]
-    return data, np.asarray(image.affine), float(zooms[3]) if len(zooms) > 3 else float("nan")  # type: ignore[attr-defined]
+    zooms = image.header.get_zooms()
+    return data, np.asarray(image.affine), float(zooms[3]) if len(zooms) > 3 else float("nan")
 
 
 def _check_fits(t_r: float, n_scans: int, events: Events, where: str) -> None:

@@ -1,5 +1,7 @@
 """From recorded responses to responses that can be fitted.
 
+detrend.py               slow drift out of each run, by polynomials or cosines
+detrend.py               slow drift out of each run, by polynomials or cosines
 zscore.py                per run, or with the training part's mean and deviation
 noise_normalization.py   whitened by the covariance of the noise between repeats
 select_voxels.py         by reliability, variance, encoding score or region, on the training part

@@ -10,7 +10,7 @@ CONDITIONS = sorted(FACTS["conditions"])
 
 
 def write_twin(root, recording="subj0", header_t_r=1.0, shape=None):
-    """Write files of the published layout: voxel (x, y, z) at scan k holds 1000 x + 10 y + z + k."""
+    """Write the published layout: voxel (x, y, z) at scan k holds 1000 x + 10 y + z + k."""
     import nibabel
 
     folder = root / FACTS["folder"]
