@@ -120,6 +120,16 @@ def make_predictions(of: str = "features", role: str = "test") -> Predictions:
     )
 
 
+def make_classes() -> Predictions:
+    """Classes decoded, as predictions."""
+    predictions = make_predictions()
+    values = np.random.default_rng(9).normal(size=(len(predictions.data), 2))
+    return replace(
+        predictions, data=values, bands={"6": (0, 1), "9": (1, 2)},
+        extractor={"name": "classes", "label": "category", "classes": ["6", "9"]},
+    )  # fmt: skip
+
+
 def make_pixels() -> Features:
     """Pixels of the stimuli, as features."""
     return find_stage("features.pixels")().run(make_stimuli())
@@ -330,6 +340,7 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "decoding.ridge": lambda folder: [
         _case("decoding.ridge"), _case("decoding.ridge", {"nested": True}),
     ],
+    "evaluation.classification": lambda folder: [Case({}, {"predictions": make_classes()})],
     "evaluation.encoding": lambda folder: [
         _case("evaluation.encoding", predictions=make_predictions("responses"))
     ],
