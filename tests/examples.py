@@ -311,6 +311,13 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
         Case({}, {"responses": replace(make_responses(), t_r=None)}),
         Case({"block_rows": 2}, {"responses": make_responses()}),
     ],
+    "preprocessing.average_repeats": lambda folder: [
+        _case("preprocessing.average_repeats"),
+        _case("preprocessing.average_repeats", {"by": "block", "leave_out": ["9"]}),
+    ],
+    "preprocessing.average_subjects": lambda folder: [
+        Case({}, {"responses": {name: make_responses(name) for name in ("01", "02")}})
+    ],
     "preprocessing.zscore": lambda folder: [
         _case("preprocessing.zscore"), _case("preprocessing.zscore", {"per": "training"}),
     ],
