@@ -8,14 +8,21 @@ figures say that the signal is there; the pipelines of the same names report the
 import numpy as np
 import pytest
 
+from neurodecode.core.artifacts import Responses, make_samples
 from neurodecode.datasets.alice import FACTS as ALICE
 from neurodecode.datasets.alice import Alice
 from neurodecode.datasets.localizer import FACTS as LOCALIZER
 from neurodecode.datasets.localizer import Localizer
+from neurodecode.decoding.classify import Classify
+from neurodecode.evaluation.classification import Classification
+from neurodecode.evaluation.split import Split
 from neurodecode.numerics.drift import make_polynomials, remove_drift
 from neurodecode.numerics.ridge_estimator import RidgeRegressor
 from neurodecode.numerics.simulation_time import compute_hrf
 from neurodecode.numerics.statistics import average_fisher_z, bootstrap_mean, correlate_columns
+from neurodecode.preprocessing.average_repeats import AverageRepeats
+from neurodecode.preprocessing.detrend import Detrend
+from neurodecode.preprocessing.zscore import Zscore
 
 pytestmark = pytest.mark.real_data
 ALPHAS = np.logspace(0, 4, 9)
@@ -67,20 +74,16 @@ def test_conditions_of_the_localizer_predict_voxels(find_data, recording, bar):
     assert max(by_chance) < 0.08, "random onsets predict nothing"
 
 
-@pytest.fixture(scope="module")
-def story():
+@pytest.fixture
+def story(find_data):
     """Time courses of 27 subjects without drift, z-scored, and the speech features."""
+    find_data(f"{ALICE['folder']}/{ALICE['words']}")
     out = Alice(subject="all", exclude=ALICE["without_data"]).run()
     n = ALICE["n_scans"]
     drift = make_polynomials(n, 5)
     series = np.stack([remove_drift(s, drift) for s in out["responses"].data.reshape(-1, n, 6)])
     speech = remove_drift(out["speech"].data, drift)
     return series / series.std(axis=1, keepdims=True), speech / speech.std(axis=0)
-
-
-@pytest.fixture(autouse=True)
-def _need_files(find_data):
-    find_data(f"{ALICE['folder']}/{ALICE['words']}")
 
 
 def test_word_rate_and_sound_power_predict_the_group_mean(story):
@@ -104,3 +107,39 @@ def test_single_subjects_are_lower_and_above_zero(story):
         low, high = bootstrap_mean(values, np.arange(len(values)))
         assert low > 0
         assert low < mean < high
+
+
+@pytest.fixture
+def haxby(find_data):
+    """Twelve runs of subject 1, linear drift removed and z-scored within runs."""
+    import nibabel
+
+    folder = find_data("haxby2001_slice/bold.nii.gz").parent
+    mask = np.asarray(nibabel.load(folder / "mask.nii.gz").dataobj) > 0
+    data = np.asarray(nibabel.load(folder / "bold.nii.gz").dataobj, np.float32)[mask].T
+    words = [line.split() for line in (folder / "attributes_literal.txt").read_text().splitlines()]
+    category, run = np.array([w[0] for w in words]), np.array([w[1] for w in words])
+    samples = make_samples(
+        dataset="haxby", stimulus_id=category, run=run, category=category,
+        onset_s=np.tile(np.arange(121) * 2.5, 12),
+    )  # fmt: skip
+    responses = Responses(data=np.ascontiguousarray(data), samples=samples, t_r=2.5)
+    return Zscore().run(Detrend(degree=1).run(responses))
+
+
+@pytest.mark.parametrize(("by", "bar", "n"), [("volume", 0.70, 864), ("block", 0.85, 96)])
+def test_eight_categories_are_told_in_the_haxby_recording(haxby, by, bar, n):
+    responses = haxby
+    if by == "block":
+        responses = AverageRepeats(by="block", leave_out=["rest"]).run(haxby)
+    split = Split(by="run", leave_one_out=True).run(responses)
+    stage = Classify(leave_out=["rest"] if by == "volume" else [])
+    predictions = stage.run(responses, split)["predictions"]
+    scores = Classification(n_permutations=200, n_bootstrap=500).run(predictions)["scores"]
+    summary = scores.summary
+    assert summary["n"][0] == n
+    assert summary["value"][0] >= bar
+    assert summary["low"][0] > 0.6
+    assert summary["chance"][0] == pytest.approx(1 / 8)
+    assert summary["p"][0] == pytest.approx(1 / 201)
+    assert summary["null_mean"][0] == pytest.approx(1 / 8, abs=0.02)

@@ -169,28 +169,3 @@ def test_labels_of_test_rows_decide_nothing():
     """Two classes of the examples; the contract test changes the labels of test rows, too."""
     out = Classify().run(make_responses(), make_split())
     assert out["predictions"].extractor["classes"] == ["6", "9"]
-
-
-@pytest.mark.real_data
-def test_eight_categories_are_told_in_the_haxby_recording(find_data):
-    """By volume 0.70 at least, leave-run-out; linear drift removed and z-scored within runs."""
-    import nibabel
-
-    from neurodecode.preprocessing.detrend import Detrend
-    from neurodecode.preprocessing.zscore import Zscore
-
-    folder = find_data("haxby2001_slice/bold.nii.gz").parent
-    mask = np.asarray(nibabel.load(folder / "mask.nii.gz").dataobj) > 0
-    data = np.asarray(nibabel.load(folder / "bold.nii.gz").dataobj, np.float32)[mask].T
-    words = [line.split() for line in (folder / "attributes_literal.txt").read_text().splitlines()]
-    category, run = np.array([w[0] for w in words]), np.array([w[1] for w in words])
-    samples = make_samples(
-        dataset="haxby", stimulus_id=category, run=run, category=category,
-        onset_s=np.tile(np.arange(121) * 2.5, 12),
-    )  # fmt: skip
-    responses = Responses(data=np.ascontiguousarray(data), samples=samples, t_r=2.5)
-    responses = Zscore().run(Detrend(degree=1).run(responses))
-    roles = np.where(run == np.unique(run)[:, None], TEST, TRAIN).astype(np.int8)
-    split = Split(roles=roles, samples=samples, unit="run")
-    found = accuracy(Classify(leave_out=["rest"]).run(responses, split)["predictions"])
-    assert found >= 0.70
