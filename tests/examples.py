@@ -121,6 +121,16 @@ def make_predictions(of: str = "features", role: str = "test") -> Predictions:
     )
 
 
+def make_classes() -> Predictions:
+    """Classes decoded, as predictions."""
+    predictions = make_predictions()
+    values = np.random.default_rng(9).normal(size=(len(predictions.data), 2))
+    return replace(
+        predictions, data=values, bands={"6": (0, 1), "9": (1, 2)},
+        extractor={"name": "classes", "label": "category", "classes": ["6", "9"]},
+    )  # fmt: skip
+
+
 def make_pixels() -> Features:
     """Pixels of the stimuli, as features."""
     return find_stage("features.pixels")().run(make_stimuli())
@@ -374,9 +384,19 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
              {"responses": make_responses(), "scores": make_voxel_scores()})
     ],
     "datasets.digit69": lambda folder: [Case(needs="digit69/digit69_28x28.mat")],
+    "datasets.alice": lambda folder: [Case(needs="alice_fmri/README_data.txt")],
+    "datasets.localizer": lambda folder: [Case(needs="localizer_fmri/paradigm_loc.csv")],
+    "datasets.objects81": lambda folder: [Case(needs="objects81/objects81.npz")],
     "evaluation.shuffle": lambda folder: [
         Case({}, {"responses": replace(make_responses(), t_r=None)}),
         Case({"block_rows": 2}, {"responses": make_responses()}),
+    ],
+    "preprocessing.average_repeats": lambda folder: [
+        _case("preprocessing.average_repeats"),
+        _case("preprocessing.average_repeats", {"by": "block", "leave_out": ["9"]}),
+    ],
+    "preprocessing.average_subjects": lambda folder: [
+        Case({}, {"responses": {name: make_responses(name) for name in ("01", "02")}})
     ],
     "preprocessing.zscore": lambda folder: [
         _case("preprocessing.zscore"), _case("preprocessing.zscore", {"per": "training"}),
@@ -407,6 +427,7 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "decoding.ridge": lambda folder: [
         _case("decoding.ridge"), _case("decoding.ridge", {"nested": True}),
     ],
+    "evaluation.classification": lambda folder: [Case({}, {"predictions": make_classes()})],
     "evaluation.encoding": lambda folder: [
         _case("evaluation.encoding", predictions=make_predictions("responses"))
     ],

@@ -3,6 +3,9 @@
 digits.py      1,797 handwritten digits that scikit-learn ships (stimuli)
 images.py      a folder of images (stimuli)
 digit69.py     fMRI of one subject seeing handwritten sixes and nines
+localizer.py   fMRI of a functional localizer, ten tasks heard and seen
+alice.py       fMRI of 27 people listening to Alice in Wonderland (textgrid.py: words and times)
+objects81.py   mean fMRI responses to 81 categories of objects, with AlexNet and word2vec
 simulated.py   simulated subjects on fsaverage5 with known truth, who view any images
                (simulated_patch.py: where on the cortex; simulated_runs.py: the tables)
 arrays.py      bring your own: npy, npz, mat, h5, csv, tsv

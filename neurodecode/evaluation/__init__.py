@@ -6,6 +6,7 @@ pixcorr.py           pixel correlation
 ssim.py              structural similarity
 sharpness.py         fine structure relative to the real images
 digit_confidence.py  what an independent reader of digits sees
+classification.py    accuracy and confusions of predicted classes
 encoding.py          r or R² of predicted responses, per voxel
 noise_ceiling.py     the best score that noise allows, from repeats; repeats.py: which rows are
                      repeats; ceiling_summary.py: means over voxels

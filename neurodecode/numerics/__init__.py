@@ -6,8 +6,9 @@ ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_
 statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxel_selection.py
 noise_ceilings.py    reliability of one presentation; ceiling_intervals.py: ceilings, intervals;
                      inter_subject.py; repeat_planning.py
+drift.py             polynomials and cosines of a run, and their removal
 pca.py               principal components; covariance.py: with shrinkage, and whitening by it
-identification.py    n-way identification from ranks
+identification.py    n-way identification from ranks; classification.py: accuracy and its null
 image_metrics.py     PixCorr, SSIM, sharpness; images.py: resizing
 simulation.py        receptive fields, tuning, noise; simulation_subject.py, simulation_time.py
 gabor.py             a pyramid of Gabor filters

@@ -1,6 +1,10 @@
 """From recorded responses to responses that can be fitted.
 
+detrend.py               slow drift out of each run, by polynomials or cosines
+detrend.py               slow drift out of each run, by polynomials or cosines
 zscore.py                per run, or with the training part's mean and deviation
+average_repeats.py       one mean per stimulus, or per block of a block design
+average_subjects.py      the mean of a group, scan by scan or stimulus by stimulus
 noise_normalization.py   whitened by the covariance of the noise between repeats
 select_voxels.py         by reliability, variance, encoding score or region, on the training part
 volume_to_surface.py     responses of voxels at the vertices of a cortical surface
