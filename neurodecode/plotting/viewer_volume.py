@@ -17,6 +17,7 @@ from neurodecode.plotting.volume_background import (
     Background,
     BackgroundName,
     find_background,
+    measure_tilt,
     resample,
 )
 
@@ -75,12 +76,6 @@ def describe_volume(
     if tilt > 0.5:
         words += f" Slices follow the scan's own grid, which is tilted by {tilt:.0f}°."
     return data, f"{words} The left of the head is on the left."
-
-
-def measure_tilt(affine: np.ndarray) -> float:
-    """Return the largest angle between a grid's axes and the nearest of the head's, degrees."""
-    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    return float(np.rad2deg(np.arccos(np.clip(np.abs(directions).max(axis=0), 0, 1))).max())
 
 
 def _pack_background(

@@ -112,6 +112,12 @@ def judge_mni(space: Space) -> tuple[bool, str]:
     return True, "by its grid and mask"
 
 
+def measure_tilt(affine: np.ndarray) -> float:
+    """Return the largest angle between a grid's axes and the nearest of the head's, degrees."""
+    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return float(np.rad2deg(np.arccos(np.clip(np.abs(directions).max(axis=0), 0, 1))).max())
+
+
 @cache
 def load_template() -> Background:
     """Return the MNI152 template (2009, non-linear, symmetric) that comes inside nilearn, 2 mm."""
