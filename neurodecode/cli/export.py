@@ -41,7 +41,7 @@ def command(
             if wanted in ("", output):
                 has[output] = list(find_writers(artifact))
                 if form == "auto" or form in has[output]:
-                    written += write_artifact(artifact, out / _safe(f"{name}_{output}"), form)
+                    written += write_artifact(artifact, out / make_safe(f"{name}_{output}"), form)
     for path in written:
         say(str(path))
     if not written:
@@ -52,5 +52,6 @@ def command(
         )
 
 
-def _safe(name: Any) -> str:
+def make_safe(name: Any) -> str:
+    """Return a name that every file system takes."""
     return "".join(c if c.isalnum() or c in "-_.=" else "_" for c in str(name))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from neurodecode.core.store import Store
 
 
+WRITTEN = ("plotting.report", "plotting.interactive_map")  # stages that give whole pages
+
+
 def command(
     pipeline: PipelineName = DEFAULT_PIPELINE,
     overrides: Overrides = None,
@@ -120,7 +123,7 @@ def _list_reports(
         if not any(o["artifact"] == "document" for o in card["outputs"].values()):
             continue
         instance = graph.instances[key]
-        if not instance.address.startswith("plotting.report"):
+        if not instance.address.startswith(WRITTEN):
             continue
         branch = "".join(f"_{k}-{v}" for k, v in instance.branch)
         path = out / f"{graph.name}{branch}_{instance.name}.html"

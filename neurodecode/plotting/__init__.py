@@ -1,10 +1,15 @@
 """What there is to look at.
 
-gallery.py        originals beside reconstructions
-brain_map.py      values on fsaverage5, inflated and flat
-scores_chart.py   values with intervals, chance and controls
-report.py         one self-contained HTML page
+gallery.py          originals beside reconstructions
+brain_map.py        values on the cortical surface: inflated, pial, white, flat
+volume_map.py       values of voxels: slices, mosaic, glass brain
+interactive_map.py  the same to turn and to read from, slices for volumes: one HTML file
+scores_chart.py     values with intervals, chance and controls
+report.py           one self-contained HTML page
 audit_panel.py, headline.py, chart.py, figures.py, graph.py, report_context.py,
-report.html.j2                                                       its parts
-brain_figure.py, brain_panels.py, fsaverage5.py, surface_raster.py   the map's parts
+report.html.j2                                                       the report's parts
+colours.py, cortex.py, map_places.py, map_values.py                  what all maps share
+brain_figure.py, brain_panels.py, fsaverage5.py, surface_raster.py   the surface map's parts
+volume_figure.py, volume_background.py                               the volume map's parts
+viewer_surface.py, viewer_volume.py, interactive_map.*               the interactive map's parts
 """

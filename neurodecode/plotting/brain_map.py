@@ -1,279 +1,210 @@
-"""Values on the cortical surface, inflated and flat.
+"""Values on the cortical surface, inflated, pial, white or flat.
 
-fsaverage5 (Fischl et al. 1999), from the files inside nilearn; nothing is fetched. Values of
-vertices are drawn as they are; values of voxels are first averaged between the white and the pial
-surface, which takes the volume to be in MNI space.
+fsaverage5 (Fischl et al. 1999), from the files inside nilearn, or meshes of one's own; nothing is
+fetched. Values of vertices are drawn as they are; values of voxels are first averaged between the
+white and the pial surface, which takes the volume to be in MNI space (or that of the meshes).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PositiveFloat
 
-from neurodecode.core.artifacts import Document, Scores, Space
-from neurodecode.core.checks import check_known
+from neurodecode.core.artifacts import Document, Scores
+from neurodecode.core.checks import check_known, list_names
 from neurodecode.core.errors import DataError
 from neurodecode.core.stage import Stage
-from neurodecode.plotting.figures import encode_png, find_leakage, make_figure_html
+from neurodecode.plotting.cortex import Cortex, list_mesh_files, load_cortex
+from neurodecode.plotting.figures import encode_figure, find_leakage, make_figure_html
+from neurodecode.plotting.map_places import check_on_surface, check_places
+from neurodecode.plotting.map_values import Below, MapValues, ShowRule, choose_values
 
-if TYPE_CHECKING:
-    from neurodecode.plotting.brain_figure import ColourScale
-
-N_VERTICES = 20_484  # of both hemispheres
-UNITS = {"r": "r", "r2": "r²", "accuracy": "accuracy", "similarity": "similarity",
-         "distance": "distance"}  # fmt: skip
+Shape = Literal["inflated", "pial", "white", "flat"]
+ViewName = Literal["lateral", "medial", "dorsal", "ventral", "posterior", "anterior"]
 
 
 class BrainMap(Stage):
-    """Draw one value per voxel or vertex on fsaverage5, inflated and flat.
+    """Draw one value per voxel or vertex on the cortical surface, in several views and flat.
 
     Parameters
     ----------
     title : str
         Above the figure; the metric if empty.
+    surfaces : sequence of {"inflated", "pial", "white", "flat"}
+        Shapes to draw; flat maps come last.
+    views : sequence of {"lateral", "medial", "dorsal", "ventral", "posterior", "anterior"}
+        Of each shape that is not flat, for both hemispheres.
     q_threshold : float in (0, 1] or None
-        Where the scores carry corrected p-values, only targets with a smaller q are shown.
+        Where the scores carry corrected p-values, targets with a smaller q pass.
     value_threshold : float or None
-        Only targets at least this far from zero are shown.
+        Only targets at least this far from zero pass.
+    below_threshold : {"fade", "hide"}
+        What does not pass fades with the square of how near it comes, and a line is drawn around
+        what passes (Taylor et al. 2023); or it is not shown.
+    divide_by_ceiling : bool
+        Draw shares of the noise ceiling, r by r or r² by r².
+    ceiling_min : float
+        Targets with a lower ceiling, in the unit of the scores, are then left out.
     limits : (low, high) or None
-        Ends of the colour scale. None: from chance, or zero, to the 99th percentile of what is
-        shown.
+        Ends of the colour scale. None: from chance, or zero, to the 99th percentile of what
+        passes.
     sides : {"auto", "one", "two"}
         One-sided colours, or two-sided ones about chance. "auto" takes two where more than 5 % of
-        the values shown lie below chance.
+        the values that pass lie below chance.
     colours : {"inferno", "magma", "viridis", "cividis"}
         For one-sided values.
     zoom : {"whole", "data"}
         "data" crops the flat maps to where there are data.
     rois : sequence of str
-        Regions of the responses' space to outline on the flat maps.
+        Regions of the responses' space to outline, on every view.
+    mesh_files : mapping of hemisphere to mapping of shape to path
+        GIFTI files of another surface (fsaverage6, a subject's own): {left: {inflated: …, pial: …,
+        white: …, flat: …, curvature: …}, right: …}, or those of them that are drawn.
+    form : {"png", "svg"}
+        Of the figure; in SVG the cortex is still made of pixels, lines and words are not.
     """
 
     stage: ClassVar[str] = "plotting.brain_map"
+    version: ClassVar[int] = 2
 
     title: str = ""
+    surfaces: Annotated[tuple[Shape, ...], Field(min_length=1)] = ("inflated", "flat")
+    views: Annotated[tuple[ViewName, ...], Field(min_length=1)] = (
+        "lateral", "medial", "dorsal", "ventral",
+    )  # fmt: skip
     q_threshold: Annotated[float, Field(gt=0, le=1)] | None = 0.05
     value_threshold: PositiveFloat | None = None
+    below_threshold: Below = "fade"
+    divide_by_ceiling: bool = False
+    ceiling_min: Annotated[float, Field(ge=0, lt=1)] = 0.1
     limits: tuple[float, float] | None = None
     sides: Literal["auto", "one", "two"] = "auto"
     colours: Literal["inferno", "magma", "viridis", "cividis"] = "inferno"
     zoom: Literal["whole", "data"] = "whole"
     rois: tuple[str, ...] = ()
+    mesh_files: dict[str, dict[str, str]] = {}
+    form: Literal["png", "svg"] = "png"
 
-    def run(self, scores: Scores) -> Document:
-        """Return the map as one figure with its caption."""
-        from neurodecode.plotting.brain_figure import plot_brain
+    def sources(self) -> Sequence[Path]:
+        """Return the meshes that are given as files."""
+        return list_mesh_files(self.mesh_files)
 
-        values = np.asarray(scores.values, np.float64)
-        _check_drawable(scores, values)
-        shown, rule = self._select(scores, values)
-        # Regions of interest travel like values: as 0 and 1.
+    def run(self, scores: Scores, ceiling: Scores | None = None) -> Document:
+        """Return the map as one figure with its caption.
+
+        Parameters
+        ----------
+        scores : Scores
+        ceiling : Scores or None
+            Noise ceilings; None takes those inside the scores.
+        """
+        from neurodecode.plotting.brain_figure import Layers, plot_brain
+        from neurodecode.plotting.colours import choose_scale
+
+        check_places(scores, self.stage)
+        cortex = self._find_cortex(scores)
+        rule = ShowRule(
+            self.q_threshold, self.value_threshold, self.below_threshold,
+            self.divide_by_ceiling, self.ceiling_min,
+        )  # fmt: skip
+        shown = choose_values(scores, rule, self.stage, ceiling)
+        space = scores.space
         for name in self.rois:
-            check_known(name, scores.space.rois, what="region", where=self.stage)
+            check_known(name, space.rois, what="region", where=self.stage)
+        # Regions and what passes travel like values: as 0 and 1.
         regions = {
-            name: to_vertices(np.asarray(scores.space.rois[name], float), scores.space) >= 0.5
+            name: cortex.place(np.asarray(space.rois[name], float), space) >= 0.5
             for name in self.rois
         }
-        on_surface = to_vertices(values, scores.space)
-        with_data = np.isfinite(on_surface)
-        if not with_data.any():
-            raise DataError(
-                f"{self.stage}: none of the {len(values)} targets has a value on the cortical "
-                "surface of fsaverage5. A volume must be in MNI space: its affine gives "
-                "millimetres there. Normalise it first, or give scores of vertices."
-            )
-        visible = with_data & (to_vertices(shown.astype(float), scores.space) >= 0.5)
-        drawn = np.where(visible, on_surface, np.nan)
-        scale = self._choose_scale(scores, drawn[visible])
+        values = cortex.place(shown.values, space)
+        with_data = np.isfinite(values)
+        passes = with_data & (cortex.place(shown.passes.astype(float), space, 0.0) >= 0.5)
+        opacity = np.where(passes, 1.0, cortex.place(shown.opacity, space, 0.0))
+        fades = self.below_threshold == "fade" and not passes[with_data].all()
+        drawn = values[passes] if passes.any() else values[with_data]
+        scale = choose_scale(
+            drawn, shown.label, chance=shown.chance, sides=self.sides, colours=self.colours,
+            limits=self.limits, threshold=self.value_threshold, where=self.stage,
+        )  # fmt: skip
+        layers = Layers(
+            values if fades else np.where(passes, values, np.nan),
+            opacity if fades else None,
+            passes if fades else None,
+            regions,
+        )
         picture = plot_brain(
-            drawn,
+            layers,
             scale,
+            cortex=cortex,
+            shapes=[s for s in self.surfaces if s != "flat"]
+            + (["flat"] if "flat" in self.surfaces else []),
+            views=self.views,
             title=self.title or scores.metric,
             with_data=with_data if self.zoom == "data" else None,
-            outlines=regions,
             notices=find_leakage(scores.notices),
         )
-        caption = self._describe(scores, values, shown, visible, with_data, rule)
-        data = encode_png(picture.figure)
-        alt = f"Map of {scores.metric} on the inflated and flattened cortex. {caption}"
+        caption = self._describe(scores, shown, passes, with_data, cortex)
+        name, data = f"brain_map.{self.form}", encode_figure(picture.figure, self.form)
+        alt = f"Map of {shown.label} on the cortex. {caption}"
         return Document(
             title=self.title or f"{scores.metric} on the cortex",
-            html=make_figure_html(
-                "brain_map.png", data, alt=alt, caption=caption, notices=scores.notices
-            ),
-            figures={"brain_map.png": data},
+            html=make_figure_html(name, data, alt=alt, caption=caption, notices=scores.notices),
+            figures={name: data},
         )
 
-    def _select(self, scores: Scores, values: np.ndarray) -> tuple[np.ndarray, str]:
-        """Return which targets are shown, and the rule in words."""
-        shown, rules = np.isfinite(values), []
-        if self.q_threshold is not None and scores.q is not None:
-            shown = shown & (np.asarray(scores.q) < self.q_threshold)
-            rules.append(f"q < {self.q_threshold:g} (corrected over all targets)")
-        if self.value_threshold is not None:
-            shown = shown & (np.abs(values) >= self.value_threshold)
-            rules.append(f"|{UNITS[scores.scale]}| ≥ {self.value_threshold:g}")
-        if not rules:
-            return shown, "No threshold: values that may be chance are shown, too"
-        return shown, f"Shown where {' and '.join(rules)}"
-
-    def _choose_scale(self, scores: Scores, shown: np.ndarray) -> ColourScale:
-        from neurodecode.plotting.brain_figure import ColourScale
-
-        chance = find_chance(scores)
-        centre = 0.0 if chance is None else chance
-        two = self.sides == "two" or (
-            self.sides == "auto" and len(shown) > 0 and bool((shown < centre).mean() > 0.05)
-        )
-        reach = float(np.percentile(np.abs(shown - centre), 99)) if len(shown) else 0.0
-        near_zero = not two and abs(centre) < 0.05 * reach
-        reach = round_up(reach + (centre if near_zero else 0.0) or 1.0)
-        low, high = (centre - reach if two else centre), centre + reach
-        if near_zero:
-            low, high = min(0.0, centre), reach
-        if self.limits is not None:
-            low, high = self.limits
-            if not low < high:
-                raise DataError(
-                    f"{self.stage}: limits are {low:g} and {high:g}; give the lower first."
-                )
-        unit = UNITS[scores.scale]
-        label = scores.metric if unit in scores.metric.split() else f"{scores.metric} ({unit})"
-        if len(shown) and (shown.max() > high or shown.min() < low):
-            label += ", values beyond the ends take the end's colour"
-        name = "RdBu_r" if two else self.colours
-        return ColourScale(low, high, name, label, chance, self.value_threshold)
+    def _find_cortex(self, scores: Scores) -> Cortex:
+        cortex = load_cortex(scores.space, self.mesh_files, self.stage)
+        check_on_surface(scores, cortex, self.stage)
+        absent = [shape for shape in self.surfaces if shape not in cortex.shapes]
+        if absent:
+            raise DataError(
+                f"{self.stage}: the mesh {cortex.name} has no {absent[0]} surface in both "
+                f"hemispheres. Allowed in 'surfaces': {list_names(cortex.shapes)}. Add the files "
+                "to mesh_files, or leave it out."
+            )
+        return cortex
 
     def _describe(
         self,
         scores: Scores,
-        values: np.ndarray,
-        shown: np.ndarray,
-        visible: np.ndarray,
+        shown: MapValues,
+        passes: np.ndarray,
         with_data: np.ndarray,
-        rule: str,
+        cortex: Cortex,
     ) -> str:
-        from neurodecode.plotting.brain_panels import find_off_map
-
         volume = scores.space.kind == "volume"
-        text = [f"{scores.metric}, in units of {UNITS[scores.scale]}. {rule}:"]
+        text = [f"{shown.label}. {shown.rule}:"]
         if volume:
-            text.append(f"{shown.sum():,} of {len(values):,} voxels;")
+            text.append(f"{shown.passes.sum():,} of {len(shown.values):,} voxels;")
         text.append(
-            f"{visible.sum():,} of the {with_data.sum():,} vertices with data; the surface has "
-            f"{N_VERTICES:,}. Grey cortex carries no value or did not pass."
+            f"{passes.sum():,} of the {with_data.sum():,} vertices with data; the surface has "
+            f"{len(passes):,}. Grey cortex carries no value"
+            f"{'' if self.below_threshold == 'fade' else ' or did not pass'}."
         )
-        chance = find_chance(scores)
-        if chance is not None:
-            text.append(f"Chance is {chance:.3g}.")
-        if scores.ceiling is not None:
-            ceiling = np.asarray(scores.ceiling, np.float64)[shown]
-            if np.isfinite(ceiling).any():
+        if shown.chance is not None:
+            text.append(f"Chance is {shown.chance:.3g}.")
+        text += shown.notes
+        if "flat" in self.surfaces:
+            off = passes & cortex.find_off_map()
+            if off.any():
+                elsewhere = "on the other views only" if len(self.surfaces) > 1 else "nowhere"
                 text.append(
-                    f"Median noise ceiling of what is shown: {np.nanmedian(ceiling):.3g}, in the "
-                    "same unit; values are not divided by it."
+                    f"{off.sum():,} of the vertices that pass lie on cuts of the flat maps or on "
+                    f"the medial wall and are seen {elsewhere}."
                 )
-        off = np.concatenate([find_off_map(side) for side in ("left", "right")])
-        if (visible & off).any():
-            text.append(
-                f"{(visible & off).sum():,} vertices lie on cuts of the flat maps or on the medial "
-                "wall and are seen on the inflated surface only."
-            )
         if volume:
             text.append(
-                "Voxels, taken to be in MNI space, were averaged between the white and the pial "
-                "surface."
+                f"Voxels, taken to be in {'MNI space' if not self.mesh_files else 'its space'}, "
+                "were averaged between the white and the pial surface."
             )
-        if self.zoom == "data":
+        if self.zoom == "data" and "flat" in self.surfaces:
             text.append("The flat maps are cropped to where there are data.")
-        text.append("fsaverage5; sulci dark grey; colours interpolated between vertices.")
+        source = f" ({cortex.source})" if cortex.source else ""
+        text.append(
+            f"{cortex.name}{source}; sulci dark grey; colours interpolated between vertices."
+        )
         return " ".join(text)
-
-
-def to_vertices(values: np.ndarray, space: Space) -> np.ndarray:
-    """Return one value per vertex of fsaverage5, shape (20484,), NaN where there is none.
-
-    Parameters
-    ----------
-    values : array of float, shape (n_voxels,)
-    space : Space
-        Surface or volume.
-    """
-    if space.kind == "surface":
-        on_surface = np.full(N_VERTICES, np.nan)
-        on_surface[np.asarray(space.vertices)] = values
-        return on_surface
-    from neurodecode.plotting.fsaverage5 import project_volume
-
-    mask = np.asarray(space.mask, bool)
-    volume = np.full(mask.shape, np.nan)
-    volume[mask] = values
-    return project_volume(volume, mask, np.asarray(space.affine, np.float64))
-
-
-def find_chance(scores: Scores) -> float | None:
-    """Return the chance level of the first claim that is not a control, or None."""
-    for name, chance in zip(scores.summary["name"], scores.summary["chance"], strict=True):
-        if not str(name).startswith("control: "):
-            return float(chance) if np.isfinite(chance) else None
-    return None
-
-
-def round_up(value: float) -> float:
-    """Return the next of 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten.
-
-    Examples
-    --------
-    >>> round_up(0.37), round_up(0.8)
-    (0.4, 0.8)
-    """
-    power = 10.0 ** np.floor(np.log10(value))
-    steps = np.array([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10])
-    return float(np.round(steps[steps >= value / power - 1e-9][0] * power, 12))
-
-
-def _check_drawable(scores: Scores, values: np.ndarray) -> None:
-    space, where = scores.space, "plotting.brain_map"
-    if scores.over != "voxels" or values.ndim != 1:
-        raise DataError(
-            f"{where}: the scores are over {scores.over}, shape {values.shape}. Give scores with "
-            "one value per voxel or vertex (evaluation.encoding)."
-        )
-    if space.kind == "sensors":
-        raise DataError(
-            f"{where}: these are scores of sensors, which do not lie on the cortex. Draw them as a "
-            "chart (plotting.scores_chart)."
-        )
-    if space.kind not in ("surface", "volume"):
-        raise DataError(
-            f"{where}: the scores lie in a space of kind '{space.kind}'. Allowed: surface with "
-            "vertices of fsaverage5, volume with mask and affine in MNI space. Draw others as a "
-            "chart (plotting.scores_chart)."
-        )
-    if space.kind == "volume":
-        if space.mask is None or space.affine is None:
-            raise DataError(f"{where}: the volume lacks its mask or affine. Give both in space.")
-        n_places = int(np.asarray(space.mask, bool).sum())
-    else:
-        if space.mesh != "fsaverage5" or space.vertices is None:
-            raise DataError(
-                f"{where}: the surface is '{space.mesh or 'unnamed'}'"
-                f"{'' if space.vertices is not None else ', without vertices'}. Allowed: "
-                "vertices of fsaverage5. Resample the responses to it first."
-            )
-        vertices = np.asarray(space.vertices)
-        n_places = len(vertices)
-        outside = (vertices < 0) | (vertices >= N_VERTICES)
-        if outside.any() or len(np.unique(vertices)) != n_places:
-            raise DataError(
-                f"{where}: {int(outside.sum())} vertices lie outside 0 … {N_VERTICES - 1} and "
-                f"{n_places - len(np.unique(vertices))} come twice. Number the left hemisphere's "
-                f"from 0, the right one's from {N_VERTICES // 2}, each once."
-            )
-    if n_places != len(values):
-        raise DataError(
-            f"{where}: {len(values)} values for {n_places} places of the space. Give the scores "
-            "the space of the responses that were predicted."
-        )

@@ -1,6 +1,6 @@
-"""Pictures of the cortex, inflated and flat, as arrays of pixels.
+"""Pictures of the cortex, of a solid shape or flat, as arrays of pixels.
 
-The inflated surfaces are seen from far away (orthographic); the flat maps lie side by side with
+Solid shapes are seen from far away (orthographic); flat maps of fsaverage5 lie side by side with
 the occipital poles towards the middle. Beneath the values: gyri light grey, sulci darker.
 """
 
@@ -11,23 +11,44 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurodecode.plotting.fsaverage5 import load_curvature, load_mesh
+from neurodecode.plotting.cortex import Cortex
 from neurodecode.plotting.surface_raster import OVERSAMPLING, Raster, rasterize, shrink
 
 GYRUS, SULCUS = 0.86, 0.70  # grey levels
 MARGIN_PX = 6
 Colours = Callable[[np.ndarray], np.ndarray]  # values to (..., 3) in [0, 1]
+View = str
+VIEWS = ("lateral", "medial", "dorsal", "ventral", "posterior", "anterior")
 
-# For each view of each hemisphere: the direction to the right of the picture and to the viewer,
-# in right, anterior, superior.
-VIEWS = {
-    ("left", "lateral"): ((0, -1, 0), (-1, 0, 0)),
-    ("left", "medial"): ((0, 1, 0), (1, 0, 0)),
-    ("right", "lateral"): ((0, 1, 0), (1, 0, 0)),
-    ("right", "medial"): ((0, -1, 0), (-1, 0, 0)),
-    ("left", "posterior"): ((1, 0, 0), (0, -1, 0)),
-    ("right", "posterior"): ((1, 0, 0), (0, -1, 0)),
+# The direction to the right of the picture, to its top, and to the viewer, in right, anterior,
+# superior. Seen from below, with the front up, the body's right is on the left.
+_AXES = {
+    "left": ((0, -1, 0), (0, 0, 1), (-1, 0, 0)),
+    "right": ((0, 1, 0), (0, 0, 1), (1, 0, 0)),
+    "dorsal": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "ventral": ((-1, 0, 0), (0, 1, 0), (0, 0, -1)),
+    "posterior": ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
+    "anterior": ((-1, 0, 0), (0, 0, 1), (0, 1, 0)),
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Paint:
+    """What is painted on one hemisphere.
+
+    Parameters
+    ----------
+    values : array of float, shape (n_vertices,)
+        NaN where only the cortex is to be seen.
+    colours : callable
+        From values to colours.
+    opacity : array of float in [0, 1], shape (n_vertices,), or None
+        None paints all values in full.
+    """
+
+    values: np.ndarray
+    colours: Colours
+    opacity: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +58,7 @@ class Panel:
     Parameters
     ----------
     pixels : array of float in [0, 1], shape (height, width, 3)
-    positions : array, shape (10242, 2)
+    positions : array, shape (n_vertices, 2)
         Of the vertices, pixels: x to the right, y downwards.
     raster : Raster
         At ``OVERSAMPLING`` times the resolution.
@@ -48,22 +69,22 @@ class Panel:
     raster: Raster
 
 
-def measure_inflated(hemisphere: str, view: str) -> tuple[float, float]:
-    """Return the width and height of an inflated surface in a view, mm."""
-    points, _ = load_mesh(hemisphere, "infl")
+def measure_solid(cortex: Cortex, shape: str, hemisphere: str, view: View) -> tuple[float, float]:
+    """Return the width and height of a solid shape in a view, mm."""
+    points, _ = cortex.meshes[hemisphere, shape]
     width, height = np.ptp(_project(points, hemisphere, view)[:, :2], axis=0)
     return float(width), float(height)
 
 
-def measure_flat(hemisphere: str, shown: np.ndarray | None = None) -> np.ndarray:
+def measure_flat(cortex: Cortex, hemisphere: str, shown: np.ndarray | None = None) -> np.ndarray:
     """Return the part of a flat map to draw: [[left, bottom], [right, top]], mm of the map.
 
     Parameters
     ----------
-    shown : array of bool, shape (10242,), or None
+    shown : array of bool, shape (n_vertices,), or None
         Vertices that must be seen, with a margin; None takes the whole map.
     """
-    points, faces = load_mesh(hemisphere, "flat")
+    points, faces = cortex.meshes[hemisphere, "flat"]
     on_map = np.zeros(len(points), bool)
     on_map[faces] = True
     whole = points[on_map, :2]
@@ -76,49 +97,38 @@ def measure_flat(hemisphere: str, shown: np.ndarray | None = None) -> np.ndarray
     return np.stack([np.maximum(near[0], box[0]), np.minimum(near[1], box[1])])
 
 
-def draw_inflated(
-    hemisphere: str, view: str, values: np.ndarray, colours: Colours, px_per_mm: float
+def draw_solid(
+    cortex: Cortex, shape: str, hemisphere: str, view: View, paint: Paint, px_per_mm: float
 ) -> Panel:
-    """Draw an inflated surface.
-
-    Parameters
-    ----------
-    values : array of float, shape (10242,)
-        NaN where only the cortex is to be seen.
-    colours : callable
-        From values to colours.
-    """
-    points, faces = load_mesh(hemisphere, "infl")
+    """Draw an inflated, pial or white surface."""
+    points, faces = cortex.meshes[hemisphere, shape]
     projected = _project(points, hemisphere, view)
     normals = _compute_normals(points, faces)
-    to_viewer = np.array(VIEWS[hemisphere, view][1], np.float64)
-    facing = normals @ to_viewer
+    facing = normals @ np.array(_find_axes(hemisphere, view)[2], np.float64)
     front = faces[facing[faces].max(axis=1) > 0]
     box = np.stack([projected[:, :2].min(axis=0), projected[:, :2].max(axis=0)])
     # Light from the viewer and a little from above gives the form without hiding a colour.
     light = np.clip(0.80 + 0.17 * facing + 0.05 * normals[:, 2], 0, 1)
-    return _draw(hemisphere, projected, front, box, values, colours, px_per_mm, light)
+    return _draw(cortex, hemisphere, projected, front, box, paint, px_per_mm, light)
 
 
 def draw_flat(
-    hemisphere: str, values: np.ndarray, colours: Colours, px_per_mm: float, box: np.ndarray
+    cortex: Cortex, hemisphere: str, paint: Paint, px_per_mm: float, box: np.ndarray
 ) -> Panel:
     """Draw the part of a flat map that lies in a box given in mm (see measure_flat)."""
-    points, faces = load_mesh(hemisphere, "flat")
-    return _draw(hemisphere, points, faces, box, values, colours, px_per_mm, None)
+    points, faces = cortex.meshes[hemisphere, "flat"]
+    return _draw(cortex, hemisphere, points, faces, box, paint, px_per_mm, None)
 
 
-def find_off_map(hemisphere: str) -> np.ndarray:
-    """Return which vertices the flat map leaves out: its cuts and the medial wall."""
-    points, faces = load_mesh(hemisphere, "flat")
-    off = np.ones(len(points), bool)
-    off[faces] = False
-    return off
+def _find_axes(hemisphere: str, view: View) -> tuple[tuple[int, int, int], ...]:
+    if view in ("lateral", "medial"):
+        other = {"left": "right", "right": "left"}[hemisphere]
+        return _AXES[hemisphere if view == "lateral" else other]
+    return _AXES[view]
 
 
-def _project(points: np.ndarray, hemisphere: str, view: str) -> np.ndarray:
-    right, viewer = (np.array(axis, np.float64) for axis in VIEWS[hemisphere, view])
-    return np.stack([points @ right, points[:, 2], points @ viewer], axis=1)
+def _project(points: np.ndarray, hemisphere: str, view: View) -> np.ndarray:
+    return points @ np.array(_find_axes(hemisphere, view), np.float64).T
 
 
 def _compute_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -131,12 +141,12 @@ def _compute_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def _draw(
+    cortex: Cortex,
     hemisphere: str,
     points: np.ndarray,
     faces: np.ndarray,
     box: np.ndarray,
-    values: np.ndarray,
-    colours: Colours,
+    paint: Paint,
     px_per_mm: float,
     light: np.ndarray | None,
 ) -> Panel:
@@ -147,11 +157,16 @@ def _draw(
     fine = positions * OVERSAMPLING
     raster = rasterize(fine, points[:, 2], faces, (height * OVERSAMPLING, width * OVERSAMPLING))
     # A narrow ramp about zero instead of a step keeps the border of a sulcus smooth.
-    ramp = np.clip(raster.interpolate(load_curvature(hemisphere)) / 0.06 + 0.5, 0, 1)
+    ramp = np.clip(raster.interpolate(cortex.curvature[hemisphere]) / 0.06 + 0.5, 0, 1)
     pixels = np.repeat((GYRUS + (SULCUS - GYRUS) * ramp)[:, None], 3, axis=1)
-    shown = raster.interpolate(values)
+    shown = raster.interpolate(paint.values)
     seen = np.isfinite(shown)
-    pixels[seen] = colours(shown[seen])
+    coloured = paint.colours(shown[seen])
+    if paint.opacity is not None:
+        opacity = raster.interpolate(np.where(np.isfinite(paint.values), paint.opacity, np.nan))
+        share = np.clip(opacity[seen], 0, 1)[:, None]
+        coloured = share * coloured + (1 - share) * pixels[seen]
+    pixels[seen] = coloured
     if light is not None:
         pixels *= raster.interpolate(light)[:, None]
     return Panel(shrink(raster.spread(pixels, 1.0)), positions, raster)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,6 +19,7 @@ FONT = "DejaVu Sans"  # comes with matplotlib
 INK, MUTED, FAINT, RED = "#1d2327", "#6a737b", "#d5dade", "#b3261e"
 FONT_CSS = "'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif"
 DPI = 200  # pixels per inch; 1 px is 0.36 points of type
+_SVG_NAME = re.compile(r"(?<=[\"#])([A-Za-z]+)[0-9a-f]{10}(?=[\")])")
 LEAKAGE = "LEAKAGE"  # how a notice of leakage begins (core.lineage)
 
 
@@ -69,6 +71,24 @@ def encode_png(figure: Any) -> np.ndarray:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
     return np.frombuffer(stream.getvalue(), np.uint8)
+
+
+def encode_figure(figure: Any, form: Literal["png", "svg"] = "png") -> np.ndarray:
+    """Return a figure as the bytes of a PNG or SVG file, an array of uint8.
+
+    matplotlib names the parts of an SVG at random; they are renamed in the order in which they
+    come.
+    """
+    if form == "png":
+        return encode_png(figure)
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", dpi=DPI, metadata={"Date": None, "Creator": None})
+    names: dict[str, str] = {}
+    return encode_text(
+        _SVG_NAME.sub(
+            lambda found: names.setdefault(found[0], f"{found[1]}{len(names)}"), stream.getvalue()
+        )
+    )
 
 
 def encode_text(text: str) -> np.ndarray:
