@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 EXPECTED = {  # what each must print
     "01_leave_one_subject_out": "subject 01",
     "02_first_encoding_model": "canonical response: median r 0.",
+    "03_noise_ceilings": "intervals that hold the truth: 9",
 }
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 
