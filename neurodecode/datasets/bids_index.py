@@ -144,8 +144,6 @@ def find_bold(
     groups: dict[tuple[str, str], list[BidsFile]] = {}
     for file in found:
         groups.setdefault((read_label(file, "ses"), read_label(file, "run")), []).append(file)
-    for wanted_runs, key, index in ((sessions, "session", 0), (runs, "run", 1)):
-        _check_all_there(wanted_runs, {place[index] for place in groups}, key, label, where)
     return [_make_run(groups[place], root, where) for place in sorted(groups, key=_order)]
 
 
@@ -236,27 +234,14 @@ def _choose(
                 f"{key} to one of them."
             )
         return files
-    kept = [file for file, label in zip(files, labels, strict=True) if strip_zeros(label) in wanted]
-    if not kept:
-        asked = list_names(wanted)
-        near = name_nearest(next(iter(wanted)), known)
-        raise DataError(
-            f"{where}: {who} has no preprocessed BOLD with {key}-{asked}.{near} Known: "
-            f"{list_names(known)}. Set it to one of them."
-        )
-    return kept
-
-
-def _check_all_there(
-    wanted: Sequence[str], there: set[str], what: str, subject: str, where: str
-) -> None:
-    bare = {strip_zeros(label) for label in there}
-    absent = [label for label in wanted if strip_zeros(label) not in bare]
+    absent = wanted - {strip_zeros(label) for label in labels}
     if absent:
+        near = name_nearest(next(iter(absent)), known)
         raise DataError(
-            f"{where}: sub-{subject} has no {what} {list_names(absent)}. Known: "
-            f"{list_names(there)}. Correct the labels, or leave them out."
+            f"{where}: {who} has no preprocessed BOLD of {key} {list_names(absent)}.{near} Known: "
+            f"{list_names(known, 20)}. Set {key} to one of them."
         )
+    return [f for f, label in zip(files, labels, strict=True) if strip_zeros(label) in wanted]
 
 
 def _make_run(files: list[BidsFile], root: Path, where: str) -> BoldRun:
