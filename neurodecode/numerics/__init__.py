@@ -2,6 +2,8 @@
 
 ridge.py             ridge by one eigendecomposition; its parts: moments.py, ridge_basis.py,
                      ridge_problem.py, ridge_grid.py; ridge_plan.py: memory, and blocks of targets
+                     ridge_problem.py, ridge_grid.py
+banded_ridge.py      a weight per feature space; its parts: band_weights.py, banded_ridge_*.py
 ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_estimator.py
 statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxel_selection.py
 noise_ceilings.py    reliability of one presentation; ceiling_intervals.py: ceilings, intervals;
