@@ -8,6 +8,7 @@ sharpness.py         fine structure relative to the real images
 digit_confidence.py  what an independent reader of digits sees
 classification.py    accuracy and confusions of predicted classes
 encoding.py          r or R² of predicted responses, per voxel
+lag_check.py         whether responses follow their events by a plausible delay (lag_figure.py)
 noise_ceiling.py     the best score that noise allows, from repeats
 shuffle.py           control: responses given to the wrong samples
 replace.py           control: other features in place of the decoded ones
