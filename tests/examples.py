@@ -240,6 +240,14 @@ def make_events() -> Events:
     return Events(table=Table({**columns, "stimulus_id": ["photo00", "photo01"]}))
 
 
+def make_run_events() -> Events:
+    """One event of either category in turn, every four seconds of each run of the responses."""
+    samples = make_responses().samples
+    columns = {name: samples[name] for name in ("subject", "session", "run", "stimulus_id")}
+    times = {"onset": samples["onset_s"] + 0.5, "duration": np.ones(len(samples))}
+    return Events(table=Table({**columns, **times, "trial_type": samples["category"]}))
+
+
 MAKERS: dict[type[Artifact], Callable[[], Artifact]] = {
     Responses: make_responses, Events: make_events, Stimuli: make_stimuli, Features: make_features,
     Split: make_split, Model: make_model, Predictions: make_predictions,
@@ -387,6 +395,9 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "datasets.alice": lambda folder: [Case(needs="alice_fmri/README_data.txt")],
     "datasets.localizer": lambda folder: [Case(needs="localizer_fmri/paradigm_loc.csv")],
     "datasets.objects81": lambda folder: [Case(needs="objects81/objects81.npz")],
+    "evaluation.lag_check": lambda folder: [
+        Case({}, {"responses": make_responses(), "events": make_run_events()})
+    ],
     "evaluation.shuffle": lambda folder: [
         Case({}, {"responses": replace(make_responses(), t_r=None)}),
         Case({"block_rows": 2}, {"responses": make_responses()}),

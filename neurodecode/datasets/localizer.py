@@ -120,8 +120,8 @@ class Localizer(Stage):
         if bold.shape != facts["shape"]:
             raise DataError(
                 f"{self.stage}: {bold_path.name} has shape {bold.shape}. Allowed: "
-                f"{facts['shape']}. This is another file than the published one; read it with "
-                "datasets.nifti."
+                f"{facts['shape']}. This is another file than the published one. Get the original "
+                "file."
             )
         if parcels.shape != bold.shape[:3] or not np.allclose(parcels_affine, affine):
             raise DataError(

@@ -12,6 +12,8 @@ noise_ceiling.py     the best score that noise allows, from repeats; repeats.py:
                      repeats; ceiling_summary.py: means over voxels
 inter_subject.py     each subject against the mean of the others
 plan_repeats.py      how many repeats a target ceiling takes
+lag_check.py         whether responses follow their events by a plausible delay (lag_figure.py)
+noise_ceiling.py     the best score that noise allows, from repeats
 shuffle.py           control: responses given to the wrong samples
 replace.py           control: other features in place of the decoded ones
 audit.py             a result beside its controls, with a verdict in words

@@ -9,6 +9,7 @@ statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxe
 noise_ceilings.py    reliability of one presentation; ceiling_intervals.py: ceilings, intervals;
                      inter_subject.py; repeat_planning.py
 drift.py             polynomials and cosines of a run, and their removal
+drift.py             polynomials and cosines of a run, and their removal; lag.py: shifted events
 pca.py               principal components; covariance.py: with shrinkage, and whitening by it
 identification.py    n-way identification from ranks; classification.py: accuracy and its null
 image_metrics.py     PixCorr, SSIM, sharpness; images.py: resizing
