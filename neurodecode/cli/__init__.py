@@ -3,6 +3,8 @@
 commands.py the commands, put together
 stopping.py Ctrl-C, SIGTERM and SIGHUP
 run.py      bring a pipeline up to date
+fit_encoder.py  from an fMRIPrep folder to a report, by a pipeline file that it writes
+            (encoder_file.py)
 plan.py     what would be done, and why
 why.py      why a step is not fresh
 accept.py   re-sign a result after a change known to be harmless

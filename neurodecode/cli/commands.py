@@ -9,6 +9,7 @@ from neurodecode.cli import (
     doctor,
     errors,
     export,
+    fit_encoder,
     gc,
     list,
     new,
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 for module in (
     run,
+    fit_encoder,
     plan,
     why,
     accept,
@@ -46,5 +48,5 @@ for module in (
     schema,
     errors,
 ):
-    app.command(module.__name__.rsplit(".", 1)[-1])(module.command)
+    app.command(module.__name__.rsplit(".", 1)[-1].replace("_", "-"))(module.command)
 app.add_typer(new.app, name="new")
