@@ -240,14 +240,6 @@ def make_events() -> Events:
     return Events(table=Table({**columns, "stimulus_id": ["photo00", "photo01"]}))
 
 
-def make_run_events() -> Events:
-    """One event of either category in turn, every four seconds of each run of the responses."""
-    samples = make_responses().samples
-    columns = {name: samples[name] for name in ("subject", "session", "run", "stimulus_id")}
-    times = {"onset": samples["onset_s"] + 0.5, "duration": np.ones(len(samples))}
-    return Events(table=Table({**columns, **times, "trial_type": samples["category"]}))
-
-
 MAKERS: dict[type[Artifact], Callable[[], Artifact]] = {
     Responses: make_responses, Events: make_events, Stimuli: make_stimuli, Features: make_features,
     Split: make_split, Model: make_model, Predictions: make_predictions,
