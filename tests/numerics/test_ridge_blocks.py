@@ -8,8 +8,9 @@ from neurodecode.numerics.ridge_block_fit import fit_block
 from neurodecode.numerics.ridge_blocks import (
     BlockMoments,
     LazyTargets,
+    compute_atoms,
     lay_out_rows,
-    prepare_features,
+    prepare_fold,
 )
 from neurodecode.numerics.ridge_folds import fit_outer_folds
 from tests.numerics.test_ridge_folds import N_OUTER, N, make_data, make_roles
@@ -21,10 +22,10 @@ def fit_blocks(X, Y, width=2, alphas=ALPHAS, shared=True, **changes):
     """Return, per outer fold, weights, intercepts, alphas and predictions of all targets."""
     options = RidgeOptions(**changes)
     rows = lay_out_rows(make_roles(len(X)), np.arange(len(X)), len(alphas), 3, 0, shared=shared)
-    prepared = dict(prepare_features(X, rows, options))
+    atoms = compute_atoms(X, rows, options)
     found = []
     for k in range(len(rows.folds)):
-        mine = {n[6:]: a for n, a in prepared.items() if n.startswith(f"fold{k}/")}
+        mine = prepare_fold(X, rows, k, options, atoms)
         fits = [
             fit_block(
                 BlockMoments(X, lambda fold, s=s: Y[:, s : s + width], rows),
