@@ -431,6 +431,10 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
         _case("decoding.ridge"), _case("decoding.ridge", {"nested": True}),
     ],
     "evaluation.classification": lambda folder: [Case({}, {"predictions": make_classes()})],
+    "encoding.ridge": lambda folder: [
+        _case("encoding.ridge"), _case("encoding.ridge", {"block_voxels": 3}),
+        _case("encoding.ridge", {"block_voxels": 3, "alpha_per_target": False}),
+    ],
     "evaluation.encoding": lambda folder: [
         _case("evaluation.encoding", predictions=make_predictions("responses"))
     ],

@@ -37,6 +37,7 @@ from neurodecode.core.tasks import Outcome, Task, execute
 ANSWER_S = 20.0  # for a scheduler to answer
 PATIENCE_S = 10.0  # without a worker before the user is told
 POLL_S = 1.0
+REFRESH_S = 20.0  # between looks at a queue: lost jobs are started anew, idle ones ended
 END_S = 1.5  # for jobs of a queue to be called off when the command is stopped
 LOST = (
     "the workers that were given it died, one after the other (out of memory, or killed). Give the "
@@ -110,9 +111,10 @@ class DaskPool:
         self.topic = f"neurodecode-{uuid.uuid4().hex}"
         self.clusters: dict[Request | None, Any] = {}
         self.clients: dict[Request | None, Any] = {}
-        self.jobs: dict[Any, Job] = {}  # by future
+        self.jobs: dict[Any, tuple[Job, Request | None]] = {}  # by future
+        self.asked: dict[Request | None, int] = {}  # jobs of a queue
         self.heard: queue.SimpleQueue[Any] = queue.SimpleQueue()  # filled by Dask's thread
-        self._served = time.monotonic()  # when there was a worker last
+        self._served = self._refreshed = time.monotonic()
 
     @property
     def is_busy(self) -> bool:
@@ -121,10 +123,12 @@ class DaskPool:
 
     def submit(self, job: Job) -> None:
         """Hand a job to Dask."""
-        client = self._find_client(job)
+        request = make_request(job.started.plan.instance.stage) if self.plan.in_queue else None
+        client = self._find_client(request, Path(job.started.task.cache))
         future = client.submit(serve, job.started.task, job.what, job.block, self.topic, pure=False)
-        self.jobs[future] = job
+        self.jobs[future] = (job, request)
         future.add_done_callback(self.heard.put)
+        self._ask(request)
 
     def collect(self) -> list[tuple[Job, Outcome]]:
         """Wait for a job to end, and return how it did."""
@@ -132,14 +136,13 @@ class DaskPool:
             try:
                 heard = self.heard.get(timeout=POLL_S)
             except queue.Empty:
-                self._look_for_workers()
+                self._look_after_workers()
                 continue
             if isinstance(heard, Mapping):
                 self.run.pass_on(str(heard["label"]), _unpack_news(heard))
                 continue
-            job = self.jobs.pop(heard, None)
-            if job is not None:
-                return [(job, _read_outcome(heard))]
+            if heard in self.jobs:
+                return [(self.jobs.pop(heard)[0], _read_outcome(heard))]
 
     def stop(self) -> None:
         """End what was started, and remove what lost workers left."""
@@ -167,9 +170,7 @@ class DaskPool:
             with contextlib.suppress(Exception):
                 cluster.close(timeout=END_S)
 
-    def _find_client(self, job: Job) -> Any:
-        stage = job.started.plan.instance.stage
-        request = make_request(stage) if self.plan.in_queue else None
+    def _find_client(self, request: Request | None, cache: Path) -> Any:
         if request not in self.clients:
             distributed = _import("distributed")
             if self.plan.in_queue and request is not None:
@@ -187,17 +188,36 @@ class DaskPool:
             self.clients[request] = client
             client.subscribe_topic(self.topic, lambda event: self.heard.put(event[1]))
             if self.plan.kind not in ("local", *QUEUES):
-                _check_workers(client, Path(job.started.task.cache))
+                _check_workers(client, cache)
         return self.clients[request]
 
-    def _look_for_workers(self) -> None:
-        """Tell the user, once in a while, that jobs wait for a worker."""
+    def _ask(self, request: Request | None) -> None:
+        """Ask a queue for as many workers as there is work for; never for fewer than before."""
+        if request is not None:
+            n_jobs = sum(r == request for _, r in self.jobs.values())
+            wanted = min(self.plan.workers, n_jobs)
+            if wanted > self.asked.get(request, 0):
+                self.asked[request] = wanted
+                self.clusters[request].scale(jobs=wanted)
+
+    def _look_after_workers(self) -> None:
+        """Have lost jobs of a queue started anew, idle ones ended, and tell who waits."""
+        now = time.monotonic()
+        if self.plan.in_queue and now - self._refreshed > REFRESH_S:
+            self._refreshed = now
+            for request, cluster in self.clusters.items():
+                if not any(r == request for _, r in self.jobs.values()):
+                    self.asked[request] = 0
+                cluster.scale(jobs=self.asked[request])
         if any(client.nthreads() for client in self.clients.values()):
-            self._served = time.monotonic()
-        elif time.monotonic() - self._served > PATIENCE_S:
-            self._served = time.monotonic() + 5 * PATIENCE_S
-            label = next(iter(self.jobs.values())).started.task.label
-            self.run.pass_on(label, Waiting("waits for a worker of the cluster"))
+            self._served = now
+        elif now - self._served > PATIENCE_S:
+            self._served = now + 5 * PATIENCE_S
+            label = next(iter(self.jobs.values()))[0].started.task.label
+            text = "waits for a worker of the cluster"
+            if self.plan.in_queue:
+                text += "; why a job does not start, the queue and the jobs' output files say"
+            self.run.pass_on(label, Waiting(text))
 
 
 def _read_outcome(future: Any) -> Outcome:
@@ -235,7 +255,7 @@ def _start_local(plan: ClusterPlan) -> Any:
 
 
 def start_queue(plan: ClusterPlan, request: Request) -> Any:
-    """Return a cluster whose workers are jobs of a queue, as many as there is work for."""
+    """Return a cluster whose workers are jobs of a queue; none is started yet."""
     options = dict(plan.options)
     extra = list(options.pop("worker_extra_args", []))
     settings = {
@@ -249,11 +269,9 @@ def start_queue(plan: ClusterPlan, request: Request) -> Any:
         **options,
     }
     try:
-        cluster = getattr(_import("dask_jobqueue"), QUEUES[plan.kind])(**settings)
+        return getattr(_import("dask_jobqueue"), QUEUES[plan.kind])(**settings)
     except (TypeError, ValueError) as error:
         raise UserError(word_options(plan, error)) from error
-    cluster.adapt(minimum_jobs=0, maximum_jobs=plan.workers, target_duration="10ms")
-    return cluster
 
 
 def _check_workers(client: Any, cache: Path) -> None:

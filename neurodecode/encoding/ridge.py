@@ -27,10 +27,12 @@ from neurodecode.numerics.ridge_blocks import (
     BlockMoments,
     LazyTargets,
     RidgeRows,
+    compute_atoms,
     lay_out_rows,
-    prepare_features,
     prepare_fold,
 )
+
+WORTH_SAYING_BYTES = 2**30
 
 
 class RidgeOutputs(TypedDict):
@@ -50,7 +52,7 @@ class Ridge(Stage):
 
     Voxels that do not fit into memory together are fitted in blocks, read from the cache and
     written to it one by one; a killed run goes on at its block, and workers share them. How much
-    memory is taken is said when the fit starts, and in the model's settings under "memory".
+    memory is taken is in the model's settings under "memory", and said when the fit starts.
 
     Parameters
     ----------
@@ -127,10 +129,12 @@ class Ridge(Stage):
         responses, split = inputs["responses"], inputs["split"]
         arrays: dict[str, Array] = {}
         for k in range(split.n_folds):
-            for name in ("weights", "intercept", "best_alphas")[self.keep_weights == "none" :]:
+            if self.keep_weights == "all":
+                pieces = [part[f"fold{k}/weights"] for part in parts.values()]
+                arrays[f"fold{k}/weights"] = join_columns(pieces)
+            for name in ("intercept", "best_alphas"):
                 pieces = [part[f"fold{k}/{name}"] for part in parts.values()]
-                joined = join_columns(pieces) if name == "weights" else np.concatenate(pieces)
-                arrays[f"fold{k}/{name}"] = joined
+                arrays[f"fold{k}/{name}"] = np.concatenate(pieces)
         return {
             "predictions": Predictions(
                 data=join_columns([part["predictions"] for part in parts.values()]),
@@ -175,6 +179,8 @@ class Ridge(Stage):
         if self.blocks(**inputs):
             return self.run_in_blocks(**inputs)
         fit = self._open(**inputs)
+        if fit.plan.peak_bytes > WORTH_SAYING_BYTES:
+            remark(fit.plan.words)
         return self.assemble({name: fit.fit(name, None) for name in fit.names}, **inputs)
 
     def _open(self, features: Features, responses: Responses, split: Split) -> _Fit:
@@ -242,10 +248,13 @@ class _Fit:
     def prepare(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield the arrays that all blocks need."""
         kept: dict[str, np.ndarray] = {}
-        for name, array in prepare_features(self.data.design, self.rows, self.options):
+        atoms = compute_atoms(self.data.design, self.rows, self.options)
+        for k in range(len(self.rows.folds)):
+            made = prepare_fold(self.data.design, self.rows, k, self.options, atoms)
+            named = {f"fold{k}/{name}": array for name, array in made.items()}
             if self.one_alpha:
-                kept[name] = array
-            yield name, array
+                kept |= named
+            yield from named.items()
         if not self.one_alpha:
             return
         targets = LazyTargets(self.data.read, self.plan.blocks, self.data.per_voxel)
@@ -264,14 +273,13 @@ class _Fit:
         first = block.start * self.data.per_voxel
         arrays: dict[str, np.ndarray] = {}
         predictions = []
-        folds: Sequence[int] | Iterator[int] = range(len(self.rows.folds))
-        for k in folds if prepared is not None else track(folds, self.stage.stage):
-            if prepared is None:
-                about: Mapping[str, Array] = prepare_fold(
-                    self.data.design, self.rows, k, self.options
-                )
-            else:
-                about = _pick(prepared, k)
+        atoms = None
+        if prepared is None:
+            atoms = compute_atoms(self.data.design, self.rows, self.options)
+        for k in range(len(self.rows.folds)):
+            about: Mapping[str, Array] = _pick(prepared or {}, k)
+            if atoms is not None:
+                about = prepare_fold(self.data.design, self.rows, k, self.options, atoms)
             fit = fit_block(moments, k, about, self.alphas, self.options, first)
             predictions.append(fit.predictions)
             arrays[f"fold{k}/intercept"] = fit.intercept

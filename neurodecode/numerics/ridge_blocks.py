@@ -9,7 +9,7 @@ added up for each training set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,14 +168,8 @@ def _find_atoms(folds: Sequence[FoldRows], n_samples: int, shared: bool) -> Ridg
 # --------------------------------------------------------------------------- what blocks share
 
 
-def prepare_features(
-    X: np.ndarray, rows: RidgeRows, options: RidgeOptions
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the arrays that every block of targets needs, fold by fold.
-
-    Parameters
-    ----------
-    X : array, shape (n_samples, n_features)
+def compute_atoms(X: np.ndarray, rows: RidgeRows, options: RidgeOptions) -> list[FeatureMoments]:
+    """Return the moments of the features of each atom; none where they would not fit in memory.
 
     Raises
     ------
@@ -185,12 +179,9 @@ def prepare_features(
     used = np.unique(np.concatenate([fold.used for fold in rows.folds]))
     for block in iterate_blocks(len(used), choose_block_rows(X.shape[1])):
         check_finite(np.asarray(X[used[block]]), what="features", where="ridge")
-    atoms: list[FeatureMoments] = []
-    if rows.atoms and 8 * len(rows.atoms) * X.shape[1] ** 2 <= SHARED_BYTES:
-        atoms = [compute_feature_moments(X, part, options.block_rows) for part in rows.atoms]
-    for k in range(len(rows.folds)):
-        for name, array in prepare_fold(X, rows, k, options, atoms).items():
-            yield f"fold{k}/{name}", array
+    if 8 * len(rows.atoms) * X.shape[1] ** 2 > SHARED_BYTES:
+        return []
+    return [compute_feature_moments(X, part, options.block_rows) for part in rows.atoms]
 
 
 def prepare_fold(
@@ -198,14 +189,15 @@ def prepare_fold(
     rows: RidgeRows,
     k: int,
     options: RidgeOptions,
-    atoms: Sequence[FeatureMoments] = (),
+    atoms: Sequence[FeatureMoments],
 ) -> dict[str, np.ndarray]:
-    """Return what every block of targets needs of one outer fold.
+    """Return what every block of targets needs of one outer fold, as named arrays.
 
     Parameters
     ----------
+    X : array, shape (n_samples, n_features)
     atoms : sequence of FeatureMoments
-        Of the atoms, where computed before; empty takes those of the fold's parts.
+        Of compute_atoms.
     """
     fold, none = rows.folds[k], np.zeros((len(X), 0), X.dtype)
     how: dict[str, Any] = {

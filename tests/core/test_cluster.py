@@ -253,3 +253,48 @@ def test_ctrl_c_ends_the_workers_too(shop):
         time.sleep(0.05)
     assert not Path(f"/proc/{worker}").exists(), "the worker goes on"
     assert not list(shop.store.folder.rglob("*.writing-*"))
+
+
+SBATCH = """\
+#!/bin/sh
+# A queue of one machine: runs what it is given at once, in the background.
+for script; do :; done
+cp "$script" "$FAKE_QUEUE/$$.sh"
+setsid sh "$FAKE_QUEUE/$$.sh" > "$FAKE_QUEUE/$$.log" 2>&1 &
+echo $! >> "$FAKE_QUEUE/jobs"
+echo "Submitted batch job $!"
+"""
+SCANCEL = """\
+#!/bin/sh
+echo "$@" >> "$FAKE_QUEUE/cancelled"
+for job; do kill -TERM -- "-$job" 2> /dev/null; done
+"""
+
+
+@pytest.mark.slow
+def test_jobs_of_a_queue_do_the_steps(shop, monkeypatch):
+    """dask-jobqueue as it is, on commands that stand in for SLURM's."""
+    pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is absent")
+    queue = shop.folder / "queue"
+    queue.mkdir()
+    for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
+        (queue / name).write_text(text)
+        (queue / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{queue}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("FAKE_QUEUE", str(queue))
+    diary = shop.folder / "diary"
+    shop.write("slow.py", HEAD + SLOW)
+    asked = "execution: {memory_gb: 2, hours: 0.5}}"
+    shop.write_pipeline(SLOW_PIPELINE.format(diary=diary, seconds=2.0).replace("}", f", {asked}"))
+    summary = run_on(shop, read_cluster("slurm", 2, ["interface=lo"]))
+    assert not summary.failed, [o.error for o in summary.failed.values()]
+    assert sorted(what for what, _ in read_diary(diary)) == sorted(
+        ["prepared", *(f"piece{i}" for i in range(6))]
+    )
+    assert len({pid for _, pid in read_diary(diary)}) == 2, "two jobs shared the pieces"
+    jobs = (queue / "jobs").read_text().split()
+    assert len(jobs) >= 2
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for _, pid in read_diary(diary)):
+        assert time.monotonic() < deadline, "jobs go on after the run"
+        time.sleep(0.1)

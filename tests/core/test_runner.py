@@ -223,3 +223,94 @@ def flip_data(path: Path, name: str) -> None:
         byte = stream.read(1)[0]
         stream.seek(chunk.byte_offset + chunk.size // 2)
         stream.write(bytes([byte ^ 4]))
+
+
+PREPARED = '''
+class Shared(Stage):
+    """Work in three pieces that share something; each leaves a line in a diary."""
+
+    stage: ClassVar[str] = "ours.shared:Shared"
+    diary: str
+
+    def note(self, what):
+        folder = Path(self.diary)
+        if (folder / f"die-{what}").exists():
+            raise MemoryError(f"struck at {what}")
+        with (folder / "diary").open("a") as stream:
+            stream.write(what + " ")
+
+    def prepare(self, *, features):
+        self.note("prepared")
+        yield "total", np.asarray(features.data).sum(axis=0)
+        yield "names", np.array(["a", "b"])
+
+    def blocks(self, **inputs):
+        return ["0", "1", "2"]
+
+    def run_block(self, block, *, features, prepared):
+        self.note(block)
+        assert np.asarray(prepared["names"]).tolist() == ["a", "b"]
+        return {"part": np.asarray(prepared["total"]) * int(block)}
+
+    def assemble(self, parts, *, features, prepared):
+        data = np.stack([np.asarray(p["part"]) for p in parts.values()])
+        items = features.items.take([0, 1, 2])
+        return replace(features, data=data + prepared["total"][0], items=items)
+
+    def run(self, features: Features) -> Features:
+        return self.run_in_blocks(features=features)
+'''
+
+
+@pytest.fixture
+def sharing(shop):
+    from tests.core.toy_package import HEAD
+
+    shop.write("shared.py", HEAD + PREPARED)
+    shop.write_pipeline(
+        PIECES.format(raw=shop.raw, folder=shop.folder).replace(
+            "ours.pieces:Pieces", "ours.shared:Shared"
+        )
+    )
+    return shop
+
+
+def read_diary(shop):
+    return (shop.folder / "diary").read_text().split()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_blocks_share_is_made_once(sharing, workers):
+    summary = sharing.run(workers=workers)
+    assert not summary.failed, [o.trace for o in summary.failed.values()]
+    assert sorted(read_diary(sharing)) == ["0", "1", "2", "prepared"]
+    assert read_diary(sharing)[0] == "prepared"
+    np.testing.assert_array_equal(sharing.read(summary, "pieces")[:, 0], [45.0, 90.0, 135.0])
+    assert not list(sharing.store.folder.rglob("*.blocks"))
+
+
+@pytest.mark.parametrize("struck", ["prepared", "1"])
+def test_a_killed_step_keeps_what_blocks_share(sharing, struck):
+    (sharing.folder / f"die-{struck}").touch()
+    assert sharing.run().failed
+    (sharing.folder / f"die-{struck}").unlink()
+    assert not sharing.run().failed
+    assert read_diary(sharing) == ["prepared", "0", "1", "2"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_blocks_share_is_made_again_if_damaged(sharing, workers):
+    (sharing.folder / "die-1").touch()
+    sharing.run()
+    (sharing.folder / "die-1").unlink()
+    flip_data(next(sharing.store.folder.rglob("*.blocks/prepared.h5")), "arrays/0")
+    summary = sharing.run(workers=workers)
+    assert not summary.failed, [o.trace for o in summary.failed.values()]
+    assert read_diary(sharing) == ["prepared", "0", "prepared", "1", "2"]
+    np.testing.assert_array_equal(sharing.read(summary, "pieces")[:, 0], [45.0, 90.0, 135.0])
+
+
+def test_blocks_are_named_apart_from_what_they_share(sharing):
+    sharing.change("shared.py", '["0", "1", "2"]', '["0", "prepared"]')
+    (outcome,) = (o for o in sharing.run().failed.values())
+    assert "Give each block a name of its own" in outcome.error

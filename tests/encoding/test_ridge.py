@@ -263,3 +263,12 @@ def test_the_memory_plan_is_kept_and_decides_the_blocks():
     assert model.settings["memory"].startswith("5 voxels in one go, about 0.3 GB of memory")
     small = Ridge(alphas=(1.0,), limit_gb=0.01).run(features, responses, split)["model"]
     assert small.settings["memory"].endswith("more than the limit of 0.0 GB")
+
+
+@pytest.mark.parametrize("block_voxels", [None, 2])
+def test_features_that_are_not_finite_are_refused(block_voxels):
+    features, responses, split, _ = make_problem()
+    data = np.array(features.data)
+    data[3, 1] = np.inf
+    with pytest.raises(DataError, match=r"ridge: features hold 3 values that are NaN or infinite"):
+        Ridge(block_voxels=block_voxels).run(replace(features, data=data), responses, split)
