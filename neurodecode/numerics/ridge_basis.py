@@ -21,7 +21,7 @@ Everything is divided by λ_max and by the targets' norm first, so that float32 
 whatever the units. What rounding may have done to each score is estimated along with it, so that
 scores too close to call can be taken again in float64 (ridge_search.py):
 
-- the sums in float32 are off by a few eps of what they sum;
+- the sums in float32 are off by some eps of what they sum;
 - an error e of q, spread evenly over components as rounding spreads it, moves a score by
   2 eᵀ(λ + α)⁻¹(c - Gb) / y_hᵀy_h, whose standard deviation is at most
   2 sd(e) max_i sqrt(G_ii) / (λ_i + α) ||y_h - ŷ_h|| / y_hᵀy_h: large for small alphas on small λ.
@@ -47,6 +47,7 @@ Scoring = Literal["r2", "correlation"]
 SCORED_TARGETS = 256  # targets at a time: their coordinates stay in the processor's cache
 STRIP = 128  # columns of a triangle multiplied at a time
 ROTATION_ERROR = 1e-5  # of a score, that rotating in float32 may cost
+SUM_ERROR = 2.0  # of sums, in eps of what they sum
 DEVIATIONS = 6.0  # of rounding errors that a bound covers
 
 
@@ -198,7 +199,8 @@ def score_and_bound(
     scores : array of float64, shape (n_alphas, n_targets)
         As of score_alphas.
     bounds : array of float64, shape (n_alphas, n_targets)
-        Six standard deviations of the error, errors being taken as independent.
+        Six standard deviations of the error, errors being taken as independent. What is common to
+        all alphas of a target, and so cannot change their order, is left out.
     """
     dtype = held_out.triangle.dtype
     grid = make_grid(held_out.values, alphas / held_out.unit, dtype)
@@ -230,7 +232,7 @@ def score_and_bound(
             length = np.sqrt(np.maximum(square, 0) * total)
             length = np.where(length == 0, 1.0, length)
             scores[:, block] = cross / length
-            inexact = 4 * eps * (np.abs(cross) + square * grid.growth[:, None] ** 2)
+            inexact = SUM_ERROR * eps * (np.abs(cross) + square * grid.growth[:, None] ** 2)
             inexact += noise / size * np.sqrt(total)
             bounds[:, block] = inexact / length
             continue
@@ -240,7 +242,7 @@ def score_and_bound(
         missed = total - 2 * cross + square + held_out.n * offset**2
         scores[:, block] = 1 - missed / total
         inexact = 2 * np.abs(cross) + square * grid.growth[:, None] ** 2
-        inexact = 4 * eps * (inexact + held_out.n * offset**2)
+        inexact = SUM_ERROR * eps * (inexact + held_out.n * offset**2)
         if grid.combine is not None:
             inexact += 2 * TOLERANCE * size * np.sqrt(np.maximum(square, 0) * total)
         inexact += 2 * noise * np.sqrt(np.maximum(missed, 0))

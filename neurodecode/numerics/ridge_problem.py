@@ -29,7 +29,7 @@ from neurodecode.numerics.ridge_basis import HeldOut, hold_out, make_basis
 Splits = Sequence[tuple[tuple[int, ...], int]]
 Columns = slice | np.ndarray
 SHARED_BYTES = 2**30
-SINGLE_ROUNDING = 1e-8  # of products in float32, in units of the columns' norms (moments.py)
+SINGLE_ROUNDING = 3e-8  # of products in float32, in units of the columns' norms (moments.py)
 SINGLE_RANGE = 1e-28, 1e28  # variances of features that can be multiplied in float32
 
 
