@@ -11,14 +11,20 @@ about the held-out mean, and the two sets' difference in means, δ. Then
     ||y_h - ŷ_h||² = y_hᵀy_h - 2 bᵀc + bᵀ G b + n_h (δ_y - bᵀδ_x)²,
     r = bᵀc / sqrt(bᵀ G b  y_hᵀy_h),
 
-so no predictions are formed. bᵀGb is computed with a triangle of G, bᵀ(2 striu(G) + diag(G))b,
-which halves the one product that each alpha needs. With more features than rows, the same basis
-comes from the kernel matrix K = X Xᵀ = U diag(λ) Uᵀ: V = Xᵀ U λ^(-1/2), and rows are represented
-by their coordinates along V, K U λ^(-1/2). Hastie, Tibshirani and Friedman 2009, sections
-3.4.1 and 18.3.5.
+so no predictions are formed. bᵀGb is computed with a triangle of G, bᵀ(2 tril(G) - diag(G))b,
+which halves the product, and for a few alphas only (ridge_skeleton.py). With more features than
+rows, the same basis comes from the kernel matrix K = X Xᵀ = U diag(λ) Uᵀ: V = Xᵀ U λ^(-1/2), and
+rows are represented by their coordinates along V, K U λ^(-1/2). Hastie, Tibshirani and Friedman
+2009, sections 3.4.1 and 18.3.5.
 
 Everything is divided by λ_max and by the targets' norm first, so that float32 serves for scoring
-whatever the units.
+whatever the units. What rounding may have done to each score is estimated along with it, so that
+scores too close to call can be taken again in float64 (ridge_search.py):
+
+- the sums in float32 are off by some eps of what they sum;
+- an error e of q, spread evenly over components as rounding spreads it, moves a score by
+  2 eᵀ(λ + α)⁻¹(c - Gb) / y_hᵀy_h, whose standard deviation is at most
+  2 sd(e) max_i sqrt(G_ii) / (λ_i + α) ||y_h - ŷ_h|| / y_hᵀy_h: large for small alphas on small λ.
 """
 
 from __future__ import annotations
@@ -35,9 +41,14 @@ from neurodecode.numerics.moments import (
     find_constant,
     iterate_blocks,
 )
+from neurodecode.numerics.ridge_skeleton import TOLERANCE, AlphaGrid, make_grid
 
 Scoring = Literal["r2", "correlation"]
 SCORED_TARGETS = 256  # targets at a time: their coordinates stay in the processor's cache
+STRIP = 128  # columns of a triangle multiplied at a time
+ROTATION_ERROR = 1e-5  # of a score, that rotating in float32 may cost
+SUM_ERROR = 2.0  # of sums, in eps of what they sum
+DEVIATIONS = 6.0  # of rounding errors that a bound covers
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +137,8 @@ def hold_out(
         G, about the held-out mean.
     offset : array, shape (n_components,)
         Held-out mean minus training mean.
+    dtype : float32 or float64
+        Of the products that score.
     vectors : array or None, shape (n_features, n_components)
     """
     unit = float(values[-1]) if len(values) and values[-1] > 0 else 1.0
@@ -163,42 +176,113 @@ def score_alphas(
         R² (at most 1) or correlation (0 for constant predictions); NaN where the target is
         constant over the held-out rows.
     """
-    from scipy.linalg.blas import dtrmm, strmm
+    return score_and_bound(held_out, train, test, alphas, scoring)[0]
 
+
+def score_and_bound(
+    held_out: HeldOut,
+    train: TargetMoments,
+    test: TargetMoments,
+    alphas: np.ndarray,
+    scoring: Scoring,
+    rounding: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Score every alpha for every target, and bound the rounding errors of the scores.
+
+    Parameters
+    ----------
+    rounding : float
+        Error of the products as they are given, in units of the norms of their columns.
+
+    Returns
+    -------
+    scores : array of float64, shape (n_alphas, n_targets)
+        As of score_alphas.
+    bounds : array of float64, shape (n_alphas, n_targets)
+        Six standard deviations of the error, errors being taken as independent. What is common to
+        all alphas of a target, and so cannot change their order, is left out.
+    """
     dtype = held_out.triangle.dtype
-    multiply = strmm if dtype == np.float32 else dtrmm
-    shrink = (1 / (held_out.values + alphas[:, None] / held_out.unit)).astype(dtype)
+    grid = make_grid(held_out.values, alphas / held_out.unit, dtype)
     undefined = find_constant(test.squares / held_out.n, test.mean, held_out.n)
+    reach = np.sqrt(np.maximum(np.diag(held_out.triangle), 0))
+    reach = (grid.factors * reach).max(axis=1, initial=0.0) * grid.size
+    given = rounding * np.sqrt(held_out.values.mean()) if len(held_out.values) else 0.0
+    eps = float(np.finfo(dtype).eps)
+    # Rotating in float32 loses the small components of large products, which small alphas need.
+    rotation, loss = held_out.rotation, eps / 2
+    if 2 * DEVIATIONS * loss * reach.max(initial=0.0) < ROTATION_ERROR and rotation is not None:
+        rotation = rotation.astype(dtype, copy=False)
+    else:
+        loss = 0.0
+    factors, size = grid.factors.astype(dtype), grid.size[:, None]
+    shifted = factors * held_out.offset
     scores = np.empty((len(alphas), len(train.mean)))
+    bounds = np.empty_like(scores)
     for block in iterate_blocks(len(train.mean), SCORED_TARGETS):
         spread = np.sqrt(np.where(train.squares[block] > 0, train.squares[block], 1.0))
-        q, c = (_rotate(held_out, part.products[block], spread) for part in (train, test))
+        pair = train.products[block], test.products[block]
+        q, c = _rotate(*pair, spread, rotation, held_out.unit, dtype)
         total = test.squares[block] / spread**2
         total[undefined[block]] = np.nan
-        cross = (shrink @ (q * c).T).astype(np.float64)
-        square = np.empty_like(cross)
-        for a, factors in enumerate(shrink):
-            weights = q * factors
-            image = multiply(1.0, held_out.triangle, weights.T, overwrite_b=True).T
-            image *= q
-            square[a] = image @ factors
+        cross = (factors @ (q * c).T).astype(np.float64)
+        square = _multiply_all(held_out.triangle, q, factors, grid)
+        noise = DEVIATIONS * reach[:, None] * np.hypot(given, loss * np.linalg.norm(q, axis=1))
         if scoring == "correlation":
             length = np.sqrt(np.maximum(square, 0) * total)
-            scores[:, block] = cross / np.where(length == 0, 1.0, length)
+            length = np.where(length == 0, 1.0, length)
+            scores[:, block] = cross / length
+            inexact = SUM_ERROR * eps * (np.abs(cross) + square * grid.growth[:, None] ** 2)
+            inexact += noise / size * np.sqrt(total)
+            bounds[:, block] = inexact / length
             continue
+        cross, square = cross * size, square * size**2
         offset = (test.mean - train.mean)[block] / spread
-        offset = offset - ((shrink * held_out.offset) @ q.T).astype(np.float64)
-        scores[:, block] = 1 - (total - 2 * cross + square + held_out.n * offset**2) / total
-    return scores
+        offset = offset - (shifted @ q.T).astype(np.float64) * size
+        missed = total - 2 * cross + square + held_out.n * offset**2
+        scores[:, block] = 1 - missed / total
+        inexact = 2 * np.abs(cross) + square * grid.growth[:, None] ** 2
+        inexact = SUM_ERROR * eps * (inexact + held_out.n * offset**2)
+        if grid.combine is not None:
+            inexact += 2 * TOLERANCE * size * np.sqrt(np.maximum(square, 0) * total)
+        inexact += 2 * noise * np.sqrt(np.maximum(missed, 0))
+        bounds[:, block] = inexact / total
+    return scores, bounds
 
 
-def _rotate(held_out: HeldOut, products: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Return products in the basis, rotated in float64.
+def _rotate(
+    train: np.ndarray,
+    test: np.ndarray,
+    spread: np.ndarray,
+    rotation: np.ndarray | None,
+    unit: float,
+    dtype: np.dtype,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return products in the basis, over the targets' spread."""
+    if rotation is None:
+        spread = spread[:, None] * np.sqrt(unit)
+        return (train / spread).astype(dtype), (test / spread).astype(dtype)
+    scaled = np.empty((2 * len(train), train.shape[1]), rotation.dtype)
+    for half, products in ((scaled[: len(train)], train), (scaled[len(train) :], test)):
+        np.divide(products, spread[:, None], out=half, casting="same_kind")
+    both = (scaled @ rotation).astype(dtype, copy=False)
+    return both[: len(train)], both[len(train) :]
 
-    Rounding before the rotation would reach the smallest components with the size of the largest,
-    and small alphas would multiply it; rounding after it stays in proportion.
-    """
-    scaled = products / spread[:, None]
-    if held_out.rotation is None:
-        return (scaled / np.sqrt(held_out.unit)).astype(held_out.triangle.dtype)
-    return (scaled @ held_out.rotation).astype(held_out.triangle.dtype)
+
+def _multiply_all(
+    triangle: np.ndarray, q: np.ndarray, factors: np.ndarray, grid: AlphaGrid
+) -> np.ndarray:
+    """Return bᵀGb of every alpha, shape (n_alphas, n_targets), for b = factors * q."""
+    n, (n_targets, width) = len(grid.skeleton), q.shape
+    weights = q[:, None] * factors[grid.skeleton]
+    flat, lower = weights.reshape(-1, width), triangle.T
+    image = np.empty_like(flat)
+    for strip in iterate_blocks(width, STRIP):
+        rest = slice(strip.start, width)
+        np.matmul(flat[:, rest], lower[rest, strip], out=image[:, strip])
+    image = image.reshape(n_targets, n, width)
+    if grid.combine is None:
+        return np.einsum("tap,tap->at", weights, image).astype(np.float64)
+    forms = (weights @ image.transpose(0, 2, 1)).astype(np.float64)
+    pairs = grid.combine[:, :, None] * grid.combine[:, None]
+    return pairs.reshape(len(pairs), -1) @ forms.reshape(n_targets, -1).T

@@ -1,14 +1,16 @@
-"""One training set in primal or kernel form: what is scored for alphas, and what is solved.
+"""What is scored for alphas and what is solved; the primal form (the other: ridge_kernel.py).
 
-Both forms answer the same three questions: the held-out features of each split in the basis of its
-training set, the moments of a block of targets for each split, and the weights of the refit.
+Both forms answer the same questions: the held-out features of each split in the basis of its
+training set, what is needed of a block of targets, the moments of these for each split, and the
+weights of the refit. Where float32 is used, each can be asked for in float64 as well.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -16,19 +18,19 @@ from neurodecode.numerics.moments import (
     FeatureMoments,
     TargetMoments,
     compute_feature_moments,
-    compute_mean,
-    compute_scale,
     compute_target_moments,
-    iterate_blocks,
     merge_features,
     merge_targets,
     move_targets_to_zero,
     move_to_zero,
 )
-from neurodecode.numerics.ridge_basis import HeldOut, hold_out, make_basis, make_kernel_basis
+from neurodecode.numerics.ridge_basis import HeldOut, hold_out, make_basis
 
 Splits = Sequence[tuple[tuple[int, ...], int]]
+Columns = slice | np.ndarray
 SHARED_BYTES = 2**30
+SINGLE_ROUNDING = 3e-8  # of products in float32, in units of the columns' norms (moments.py)
+SINGLE_RANGE = 1e-28, 1e28  # variances of features that can be multiplied in float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,23 +42,57 @@ class Parts:
     features : sequence of FeatureMoments
     compute_targets : callable
         Gives the TargetMoments of each part for a slice of targets.
+    rounding : float
+        Error of the products in them, in units of the norms of their columns; 0 for float64.
+    recompute : callable or None
+        Gives those of some targets of a slice, by their places in it, in float64; None where
+        compute_targets does.
     """
 
     features: Sequence[FeatureMoments]
     compute_targets: Callable[[slice], Sequence[TargetMoments]]
+    rounding: float = 0.0
+    recompute: Callable[[slice, np.ndarray], Sequence[TargetMoments]] | None = None
 
 
 class Problem(Protocol):
-    """What fitting needs of either form."""
+    """What fitting needs of either form.
+
+    What ``load`` returns for a block of targets is each form's own affair.
+    """
 
     held_out: list[HeldOut]
 
-    def read_targets(self, split: int, columns: slice) -> tuple[TargetMoments, TargetMoments]:
-        """Return the moments of some targets over a split's training and held-out rows."""
+    @property
+    def rounding(self) -> float:
+        """Error of the products read, in units of the norms of their columns."""
         ...
 
-    def solve(self, columns: slice, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return weights (n_features, n) and targets' means (n,) of the refit."""
+    def hold_out_exact(self, split: int) -> HeldOut:
+        """Return the held-out features of a split for scoring in float64."""
+        ...
+
+    def load(self, columns: slice) -> Any:
+        """Return what is needed of some targets."""
+        ...
+
+    def load_exact(self, columns: slice, chosen: np.ndarray) -> Any:
+        """Return what is needed of some of these targets, in float64 throughout."""
+        ...
+
+    def take(self, loaded: Any, columns: Columns) -> Any:
+        """Return what is needed of some of the targets loaded."""
+        ...
+
+    def read(self, split: int, loaded: Any) -> tuple[TargetMoments, TargetMoments]:
+        """Return the moments of targets over a split's training and held-out rows."""
+        ...
+
+    def solve(self, loaded: Any, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the refit's weights (n_features, n), targets' means, and weights' errors.
+
+        Errors are relative to the norm of a target's weights, shape (n,).
+        """
         ...
 
     @property
@@ -66,23 +102,49 @@ class Problem(Protocol):
 
 
 def collect_parts(
-    X: np.ndarray, Y: np.ndarray, rows: Sequence[np.ndarray], block_rows: int | None
+    X: np.ndarray,
+    Y: np.ndarray,
+    rows: Sequence[np.ndarray],
+    block_rows: int | None,
+    features: Sequence[FeatureMoments] | None = None,
 ) -> Parts:
-    """Return the moments of parts; those of targets are computed when a block is asked for."""
-    features = [compute_feature_moments(X, part, block_rows) for part in rows]
+    """Return the moments of parts; those of targets are computed when a block is asked for.
+
+    Parameters
+    ----------
+    features : sequence of FeatureMoments or None
+        Of the parts, where computed before.
+    """
+    if features is None:
+        features = [compute_feature_moments(X, part, block_rows) for part in rows]
+    single = X.dtype == np.float32 and Y.dtype == np.float32 and _fit_single(features)
     kept: dict[tuple[int, int], list[TargetMoments]] = {}
+
+    def compute(targets: np.ndarray, columns: slice, dtype: type) -> list[TargetMoments]:
+        return [
+            compute_target_moments(X, targets, part, columns, moments.mean, block_rows, dtype)
+            for part, moments in zip(rows, features, strict=True)
+        ]
 
     def compute_targets(columns: slice) -> list[TargetMoments]:
         key = (columns.start, columns.stop)
         if key not in kept:
             kept.clear()  # one block at a time: that is what bounds the memory
-            kept[key] = [
-                compute_target_moments(X, Y, part, columns, moments.mean, block_rows)
-                for part, moments in zip(rows, features, strict=True)
-            ]
+            kept[key] = compute(Y, columns, np.float32 if single else np.float64)
         return kept[key]
 
+    def recompute(columns: slice, chosen: np.ndarray) -> list[TargetMoments]:
+        return compute(Y[:, columns][:, chosen], slice(None), np.float64)
+
+    if single:
+        return Parts(features, compute_targets, SINGLE_ROUNDING, recompute)
     return Parts(features, compute_targets)
+
+
+def _fit_single(features: Sequence[FeatureMoments]) -> bool:
+    variances = np.stack([np.diag(part.squares) / part.n for part in features])
+    low, high = SINGLE_RANGE
+    return bool(((variances == 0) | ((variances > low) & (variances < high))).all())
 
 
 def share_parts(
@@ -111,22 +173,32 @@ def share_parts(
     shared = []
     for pattern in patterns:
         members = [np.flatnonzero(pattern == part) for part in range(pattern.max() + 1)]
-        shared.append(_join_atoms(atoms.features, targets, members))
+        shared.append(_join_atoms(atoms, targets, members))
     return shared
 
 
 def _join_atoms(
-    features: Sequence[FeatureMoments],
-    targets: Sequence[TargetMoments],
-    members: Sequence[np.ndarray],
+    atoms: Parts, targets: Sequence[TargetMoments], members: Sequence[np.ndarray]
 ) -> Parts:
-    def compute_targets(columns: slice) -> list[TargetMoments]:
+    features = atoms.features
+
+    def join(every: Sequence[TargetMoments], columns: Columns) -> list[TargetMoments]:
         return [
-            merge_targets([features[a] for a in part], [targets[a].take(columns) for a in part])
+            merge_targets([features[a] for a in part], [every[a].take(columns) for a in part])
             for part in members
         ]
 
-    return Parts([merge_features([features[a] for a in part]) for part in members], compute_targets)
+    def compute_targets(columns: slice) -> list[TargetMoments]:
+        return join(targets, columns)
+
+    joined = [merge_features([features[a] for a in part]) for part in members]
+    if (exact := atoms.recompute) is None:
+        return Parts(joined, compute_targets)
+
+    def recompute(columns: slice, chosen: np.ndarray) -> list[TargetMoments]:
+        return join(exact(columns, chosen), slice(None))
+
+    return Parts(joined, compute_targets, atoms.rounding, recompute)
 
 
 class PrimalProblem:
@@ -153,12 +225,10 @@ class PrimalProblem:
         self.parts, self.splits, self.refit = parts, splits, refit
         self.standardize, self.fit_intercept = standardize, fit_intercept
         self.held_out = []
-        for train, test in splits:
-            moments, left = self._merge(train), parts.features[test]
-            values, vectors = make_basis(moments, standardize)
-            squares = vectors.T @ left.squares @ vectors
-            offset = (left.mean - moments.mean) @ vectors
-            self.held_out.append(hold_out(values, squares, offset, left.n, dtype, vectors))
+        self._bases = []
+        for split, (train, _) in enumerate(splits):
+            self._bases.append(make_basis(self._merge(train), standardize))
+            self.held_out.append(self._hold_out(split, dtype))
         self._train = self._merge(refit)
         self._basis: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -167,149 +237,85 @@ class PrimalProblem:
         """Mean of the features over the refit's rows; zero without intercept."""
         return self._train.mean
 
-    def read_targets(self, split: int, columns: slice) -> tuple[TargetMoments, TargetMoments]:
-        """Return the moments of some targets over a split's training and held-out rows."""
-        train, test = self.splits[split]
-        return self._merge_targets(train, columns), self.parts.compute_targets(columns)[test]
+    @property
+    def rounding(self) -> float:
+        """Error of the products read, in units of the norms of their columns."""
+        return self.parts.rounding
 
-    def solve(self, columns: slice, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return weights (n_features, n) and targets' means (n,) of the refit."""
+    def with_parts(self, parts: Parts) -> Self:
+        """Return the same features with other targets."""
+        if self._basis is None:
+            self._basis = make_basis(self._train, self.standardize)
+        other = copy.copy(self)
+        other.parts = parts
+        return other
+
+    def hold_out_exact(self, split: int) -> HeldOut:
+        """Return the held-out features of a split for scoring in float64."""
+        return self._hold_out(split, np.dtype(np.float64))
+
+    def load(self, columns: slice) -> Sequence[TargetMoments]:
+        """Return the moments of some targets by part."""
+        return self.parts.compute_targets(columns)
+
+    def load_exact(self, columns: slice, chosen: np.ndarray) -> Sequence[TargetMoments]:
+        """Return the moments of some of these targets by part, in float64 throughout."""
+        if self.parts.recompute is None:
+            return self.take(self.load(columns), chosen)
+        return self.parts.recompute(columns, chosen)
+
+    def take(self, loaded: Sequence[TargetMoments], columns: Columns) -> list[TargetMoments]:
+        """Return the moments of some of the targets loaded."""
+        return [part.take(columns) for part in loaded]
+
+    def read(
+        self, split: int, loaded: Sequence[TargetMoments]
+    ) -> tuple[TargetMoments, TargetMoments]:
+        """Return the moments of targets over a split's training and held-out rows."""
+        train, test = self.splits[split]
+        return self._merge_targets(train, loaded), loaded[test]
+
+    def solve(
+        self, loaded: Sequence[TargetMoments], alphas: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the refit's weights (n_features, n), targets' means, and weights' errors."""
         if self._basis is None:
             self._basis = make_basis(self._train, self.standardize)
         values, vectors = self._basis
-        targets = self._merge_targets(self.refit, columns)
-        coordinates = (targets.products @ vectors) / (values + alphas[:, None])
-        return vectors @ coordinates.T, targets.mean
+        targets = self._merge_targets(self.refit, loaded)
+        coordinates = targets.products @ vectors
+        shrink = 1 / (values + alphas[:, None])
+        coordinates *= shrink
+        # Errors of the products, about as large in every coordinate, shrunk like these.
+        error = np.sqrt(np.einsum("ij,ij->i", shrink, shrink) * values.mean() * targets.squares)
+        length = np.sqrt(np.einsum("ij,ij->i", coordinates, coordinates))
+        error *= self.rounding / np.where(length > 0, length, 1.0)
+        return vectors @ coordinates.T, targets.mean, error
+
+    def _hold_out(self, split: int, dtype: np.dtype) -> HeldOut:
+        train, test = self.splits[split]
+        values, vectors = self._bases[split]
+        left = self.parts.features[test]
+        mean = self._average(train)
+        squares = vectors.T @ left.squares @ vectors
+        offset = (left.mean - mean) @ vectors
+        return hold_out(values, squares, offset, left.n, dtype, vectors)
+
+    def _average(self, parts: Sequence[int]) -> np.ndarray:
+        features = [self.parts.features[p] for p in parts]
+        n = sum(part.n for part in features)
+        mean = np.asarray(sum((part.n / n) * part.mean for part in features))
+        return mean if self.fit_intercept else np.zeros_like(mean)
 
     def _merge(self, parts: Sequence[int]) -> FeatureMoments:
         merged = merge_features([self.parts.features[p] for p in parts])
         return merged if self.fit_intercept else move_to_zero(merged)
 
-    def _merge_targets(self, parts: Sequence[int], columns: slice) -> TargetMoments:
+    def _merge_targets(
+        self, parts: Sequence[int], loaded: Sequence[TargetMoments]
+    ) -> TargetMoments:
         features = [self.parts.features[p] for p in parts]
-        every = self.parts.compute_targets(columns)
-        merged = merge_targets(features, [every[p] for p in parts])
+        merged = merge_targets(features, [loaded[p] for p in parts])
         if self.fit_intercept:
             return merged
         return move_targets_to_zero(merge_features(features), merged)
-
-
-class KernelProblem:
-    """Kernel matrix of the training rows; for more features than samples.
-
-    The parameters are those of PrimalProblem, with the rows of each part in place of moments.
-    """
-
-    def __init__(
-        self,
-        X: np.ndarray,
-        Y: np.ndarray,
-        rows: Sequence[np.ndarray],
-        splits: Splits,
-        refit: Sequence[int],
-        *,
-        standardize: bool,
-        fit_intercept: bool,
-        dtype: np.dtype,
-    ) -> None:
-        self.X, self.Y, self.rows, self.splits = X, Y, rows, splits
-        self.standardize, self.fit_intercept = standardize, fit_intercept
-        self.refit_rows = np.concatenate([rows[p] for p in refit])
-        # Without scaling, one kernel serves all splits: each is centred by an update of it.
-        # The shift only saves digits, and is the mean of rows that the refit sees.
-        shift = compute_mean(X, self.refit_rows)
-        self._kernel: np.ndarray | None = None
-        self._final: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
-        if fit_intercept and not standardize:
-            self._kernel = self._multiply(np.concatenate(list(rows)), shift, np.ones(X.shape[1]))
-            self._place = np.cumsum([0, *(len(part) for part in rows)])
-        self._shift = shift
-        self.held_out = []
-        self._coordinates: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
-        for train, test in splits:
-            a = np.concatenate([rows[p] for p in train])
-            values, dual, kernel = self._decompose(train, test)
-            left = kernel @ dual
-            offset = left.mean(axis=0)
-            left = left - offset
-            self.held_out.append(hold_out(values, left.T @ left, offset, len(left), dtype))
-            self._coordinates.append((a, dual * values, rows[test], left))
-
-    @property
-    def x_mean(self) -> np.ndarray:
-        """Mean of the features over the refit's rows; zero without intercept."""
-        return self._shift if self.fit_intercept else np.zeros_like(self._shift)
-
-    def read_targets(self, split: int, columns: slice) -> tuple[TargetMoments, TargetMoments]:
-        """Return the moments of some targets over a split's training and held-out rows."""
-        a, train, b, test = self._coordinates[split]
-        return (
-            _project(self.Y, a, columns, train, self.fit_intercept),
-            _project(self.Y, b, columns, test, True),
-        )
-
-    def solve(self, columns: slice, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return weights (n_features, n) and targets' means (n,) of the refit."""
-        values, dual, scale = self._solve_basis()
-        rows = self.refit_rows
-        targets = _project(self.Y, rows, columns, dual * values, self.fit_intercept)
-        weights = dual @ (targets.products / (values + alphas[:, None])).T
-        out = np.zeros((self.X.shape[1], weights.shape[1]))
-        for block in iterate_blocks(self.X.shape[1], 4096):
-            out[block] = ((self.X[rows, block] - self.x_mean[block]) / scale[block]).T @ weights
-        return out / scale[:, None], targets.mean
-
-    def _solve_basis(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if self._final is None:
-            rows = self.refit_rows
-            scale = self._find_scale(rows, self.x_mean)
-            values, dual = make_kernel_basis(self._multiply(rows, self.x_mean, scale))
-            self._final = (values, dual, scale)
-        return self._final
-
-    def _decompose(
-        self, train: Sequence[int], test: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return values, dual and the held-out rows' centred kernel with the training rows."""
-        if self._kernel is None:
-            a = np.concatenate([self.rows[p] for p in train])
-            mean = compute_mean(self.X, a) if self.fit_intercept else np.zeros(self.X.shape[1])
-            both = np.concatenate([a, self.rows[test]])
-            kernel = self._multiply(both, mean, self._find_scale(a, mean))
-            values, dual = make_kernel_basis(kernel[: len(a), : len(a)])
-            return values, dual, kernel[len(a) :, : len(a)]
-        at = [np.arange(*self._place[p : p + 2]) for p in range(len(self.rows))]
-        a, b = np.concatenate([at[p] for p in train]), at[test]
-        inside, across = self._kernel[np.ix_(a, a)], self._kernel[np.ix_(b, a)]
-        column = inside.mean(axis=0)
-        values, dual = make_kernel_basis(inside - column - column[:, None] + column.mean())
-        across = across - across.mean(axis=1, keepdims=True) - column + column.mean()
-        return values, dual, across
-
-    def _find_scale(self, rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
-        if not self.standardize:
-            return np.ones(self.X.shape[1])
-        variance = np.concatenate(
-            [
-                ((self.X[rows, block] - mean[block]) ** 2).mean(axis=0)
-                for block in iterate_blocks(self.X.shape[1], 4096)
-            ]
-        )
-        return compute_scale(variance, mean, len(rows))
-
-    def _multiply(self, rows: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        kernel = np.zeros((len(rows), len(rows)))
-        for block in iterate_blocks(self.X.shape[1], 4096):
-            columns = (self.X[rows, block] - mean[block]) / scale[block]
-            kernel += columns @ columns.T
-        return kernel
-
-
-def _project(
-    Y: np.ndarray, rows: np.ndarray, columns: slice, coordinates: np.ndarray, centred: bool
-) -> TargetMoments:
-    targets = np.asarray(Y[rows, columns], np.float64)
-    mean = compute_mean(targets, np.arange(len(rows))) if centred else np.zeros(targets.shape[1])
-    targets = targets - mean
-    squares = np.einsum("ij,ij->j", targets, targets)
-    return TargetMoments(mean, squares, targets.T @ coordinates)
