@@ -245,6 +245,29 @@ def test_the_refitted_null_knows_the_bias_of_pooled_folds():
     assert score_voxels(held, "r").mean() == pytest.approx(null.mean(), abs=0.03)
 
 
+@pytest.mark.parametrize("kind", ["blocks", "phases"])
+def test_refitted_nulls_find_five_per_cent_of_nothing_and_what_is_planted(kind):
+    p, planted = [], []
+    for seed in range(4):
+        rng = RNG(seed)
+        X = np.concatenate([make_ar1(100, 5, 0.5, rng) for _ in range(3)])
+        Y = np.concatenate([make_ar1(100, 250, 0.5, rng) for _ in range(3)])
+        Y[:, 200:] += 0.6 * X[:, :1]
+        runs = np.repeat(np.arange(3), 100)
+        segments = [np.flatnonzero(runs == k) for k in range(3)]
+        folds = [(np.flatnonzero(runs != k), np.flatnonzero(runs == k)) for k in range(3)]
+        null = refit_null(X, Y, folds, np.full(250, 10.0), segments, kind=kind, block_rows=8,
+                          n_permutations=99, seed=seed)  # fmt: skip
+        predicted = np.concatenate([Ridge(alpha=10.0).fit(X[a], Y[a]).predict(X[b])
+                                    for a, b in folds])  # fmt: skip
+        observed = score_voxels(HeldOut(predicted, Y, runs, np.arange(300)), "r")
+        found = count_p(null, observed) <= 0.05
+        p.append(found[:200].mean())
+        planted.append(found[200:].mean())
+    assert 0.02 <= np.mean(p) <= 0.085  # 800 voxels that share features, four draws of 99
+    assert np.mean(planted) > 0.95
+
+
 def test_refits_refuse_rows_that_no_segment_holds():
     X, folds = np.zeros((6, 1)), [(np.arange(3), np.arange(3, 6))]
     with pytest.raises(DataError, match="2 rows of the folds lie in no segment"):
