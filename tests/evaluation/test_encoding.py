@@ -180,6 +180,11 @@ def test_predictions_never_move_across_runs():
     predictions, responses = plant_series(n_voxels=3)
     held = open_held_out(predictions, responses, within="fold", unit="stimulus", where="here")
     assert [len(rows) for rows in held.segments] == [120, 120, 120]
+    one_fold = predictions.rows.with_columns(fold=np.zeros(360, int))
+    held = open_held_out(
+        replace(predictions, rows=one_fold), responses, within="fold", unit="stimulus", where="here"
+    )
+    assert [len(rows) for rows in held.segments] == [120, 120, 120]
     gone = np.delete(np.arange(360), 50)
     held = open_held_out(
         predictions.take(gone[::-1]), responses, within="pooled", unit="stimulus", where="here"

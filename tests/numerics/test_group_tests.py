@@ -71,9 +71,8 @@ def test_flips_are_drawn_where_there_are_many():
     assert (signs[0] == 1).all()
 
 
-def test_prevalence_is_that_of_ince_and_covers_a_planted_one():
-    # Ince et al. 2021, from their formula: the posterior density by a grid
-    k, n, alpha = 6, 10, 0.05
+@pytest.mark.parametrize(("k", "n", "alpha"), [(6, 10, 0.05), (1, 8, 0.2)])
+def test_prevalence_is_that_of_the_posterior_by_a_grid(k, n, alpha):
     grid = np.linspace(0, 1, 200_001)
     theta = alpha + (1 - alpha) * grid
     density = theta**k * (1 - theta) ** (n - k)
@@ -82,7 +81,10 @@ def test_prevalence_is_that_of_ince_and_covers_a_planted_one():
     assert most_likely[0] == pytest.approx(grid[density.argmax()], abs=1e-4)
     assert bound[0] == pytest.approx(grid[np.searchsorted(cumulative, 0.05)], abs=1e-4)
     assert estimate_prevalence(np.array([0]), 10)[0][0] == 0
-    rng = np.random.default_rng(0)
+
+
+def test_the_bound_of_the_prevalence_covers_a_planted_one():
+    rng, alpha = np.random.default_rng(0), 0.05
     truth = rng.uniform(size=4000)  # the prior; then the bound lies below it 95 % of the time
     shows = rng.uniform(size=(20, 4000)) < truth + (1 - truth) * alpha
     below = estimate_prevalence(shows.sum(axis=0), 20, alpha)[1] <= truth

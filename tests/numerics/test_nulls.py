@@ -219,13 +219,16 @@ def test_refits_equal_those_of_scikit_learn(kind):
     segments = [np.flatnonzero(runs == k) for k in range(3)]
     folds = [(np.flatnonzero(runs != k), np.flatnonzero(runs == k)) for k in range(3)]
     alphas = np.array([1.0, 10.0, 1.0, 300.0, 0.0])
-    scores = refit_null(X, Y, folds, alphas, segments, kind=kind, block_rows=5, n_permutations=4)
-    for moved, got in zip(permute_responses(Y, segments, kind, 5, 4, 0), scores, strict=True):
+    X += 3.0  # features and responses are centred on the training rows
+    options = {"kind": kind, "block_rows": 5, "n_permutations": 4}
+    r, r2 = (refit_null(X, Y, folds, alphas, segments, metric=m, **options) for m in ("r", "r2"))
+    for i, moved in enumerate(permute_responses(Y, segments, kind, 5, 4, 0)):
         predicted = np.concatenate(
             [Ridge(alpha=alphas).fit(X[a], moved[a]).predict(X[b]) for a, b in folds]
         )
         held = HeldOut(predicted, moved, runs, np.arange(90))
-        np.testing.assert_allclose(got, score_voxels(held, "r"), atol=1e-10)
+        np.testing.assert_allclose(r[i], score_voxels(held, "r"), atol=1e-10)
+        np.testing.assert_allclose(r2[i], score_voxels(held, "r2"), atol=1e-10)
         np.testing.assert_allclose(moved.mean(axis=0), Y.mean(axis=0), atol=1e-12)
         assert not np.allclose(moved, Y)
 
