@@ -13,6 +13,7 @@ cortex   time and memory at 200,000 voxels and 1,000 permutations; planted voxel
          with and without fitted tails, and by the maximum
 error    family-wise error and false discovery rate over repeated maps
 stage    time and memory of evaluation.encoding on files, 200,000 voxels
+real     false positives on recorded BOLD (NEURODECODE_DATA) against predictions that know nothing
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from scipy.signal import fftconvolve, lfilter
 from scipy.stats import binom
 
 from neurodecode.core.device import limit_threads
+from neurodecode.core.raw import list_data_roots
 from neurodecode.numerics.autocorrelation import measure_memory
 from neurodecode.numerics.null_limits import choose_block_rows, find_fault
 from neurodecode.numerics.nulls import Null
@@ -287,17 +289,81 @@ def print_stage(n_voxels: int = 200_000, n_rows: int = 300, n_runs: int = 2) -> 
           flush=True)  # fmt: skip
 
 
+def load_runs(name: str) -> list[np.ndarray]:
+    """Return the BOLD of a recording, a run each of shape (n_scans, n_voxels), voxels that vary."""
+    import nibabel
+
+    roots = [r for r in list_data_roots() if (r / name).exists()]
+    if not roots:
+        return []
+    folder = roots[0] / name
+    if name == "haxby2001_slice":
+        mask = np.asarray(nibabel.load(folder / "mask.nii.gz").dataobj) > 0
+        data = np.asarray(nibabel.load(folder / "bold.nii.gz").dataobj, np.float64)
+        data = data[mask.reshape(data.shape[:3])].T
+        runs = np.loadtxt(folder / "attributes_literal.txt", dtype=str)[:, 1]
+        return [data[runs == run] for run in np.unique(runs)]
+    data = np.asarray(nibabel.load(folder / "subj0_bold_session0.nii.gz").dataobj, np.float64)
+    inside = data.mean(axis=-1) > 0.5 * data.mean(axis=-1).max()
+    return [data[inside].T]
+
+
+def print_recordings(n_rounds: int = 10, n_permutations: int = 499) -> None:
+    """Print false positives on recorded BOLD, against predictions that know nothing of it.
+
+    Each voxel has a prediction of its own: random events through an HRF. Responses have a
+    polynomial of some degree taken out of each run.
+    """
+    print("\nFalse positives on recordings, % of voxels with p < 0.05; in brackets: refused")
+    for name in ("haxby2001_slice", "localizer_fmri"):
+        runs = load_runs(name)
+        if not runs:
+            print(f"{name}: not in NEURODECODE_DATA")
+        for degree in (0, 1, 3, 5) if runs else ():
+            found: dict[str, list[float]] = {}
+            refused: dict[str, list[bool]] = {}
+            lengths = [len(run) for run in runs]
+            parts = np.repeat(np.arange(len(runs)), lengths)
+            segments = [np.flatnonzero(parts == k) for k in range(len(runs))]
+            measured = np.concatenate([_take_out(run, degree) for run in runs])
+            measured = measured[:, np.ptp(measured, axis=0) > 0][:, :2000]
+            for round_ in range(n_rounds):
+                rng = np.random.default_rng([4, round_])
+                x = [_take_out(make_hrf(n, measured.shape[1], rng), degree) for n in lengths]
+                held = HeldOut(np.concatenate(x), measured, parts, np.arange(len(parts)), segments)
+                observed = score_voxels(held, "r")
+                for kind, null, fault in list_nulls(held, n_permutations, round_):
+                    if kind != "rows" or round_ < 2:
+                        p = count_p(score_null(held, "r", null), observed)
+                        found.setdefault(kind, []).append(float((p < 0.05).mean()))
+                        refused.setdefault(kind, []).append(bool(fault))
+            memory = measure_memory(held.predicted, held.measured, held.segments)
+            cells = []
+            for kind, rates in found.items():
+                text = f"{100 * np.mean(rates):.1f}"
+                cells.append(f"{kind} {f'({text})' if np.mean(refused[kind]) > 0.5 else text}")
+            told = f"{measured.shape[1]} voxels, degree {degree}"
+            told += f", {memory.n_independent:.0f} independent samples a run"
+            print(f"{name} {len(runs)} x {lengths[0]}, {told}  " + "   ".join(cells), flush=True)
+
+
+def _take_out(values: np.ndarray, degree: int) -> np.ndarray:
+    design = np.polynomial.legendre.legvander(np.linspace(-1, 1, len(values)), degree)
+    return values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+
+
 @pytest.mark.slow
 def test_what_is_offered_holds():
     assert not print_rates()
 
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["rates", "power", "cortex", "error", "stage"]
+    wanted = sys.argv[1:] or ["rates", "power", "cortex", "error", "stage", "real"]
     with limit_threads(1):
         for word, run in (
             ("rates", print_rates), ("power", print_power), ("cortex", print_cortex),
             ("error", print_errors), ("stage", print_stage),
+            ("real", print_recordings),
         ):  # fmt: skip
             if word in wanted:
                 run()

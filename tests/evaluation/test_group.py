@@ -74,6 +74,10 @@ def test_few_subjects_get_prevalence_and_a_word():
     np.testing.assert_allclose(scores.items["prevalence"][:2], [1, (2 / 3 - 0.05) / 0.95])
     assert np.isnan(scores.items["prevalence"][2])
     assert scores.p.min() == 1 / 8
+    assert scores.summary["name"][-1].startswith("share shown by more than half")
+    assert scores.summary["value"][-1] == pytest.approx(
+        np.mean(scores.items["prevalence_low"] > 0.5)
+    )
     assert any("smallest attainable p is 0.12" in n for n in scores.notices)
     assert any("too few for a test of the population" in n for n in scores.notices)
     many = Group(**QUICK).run(plant(12))
@@ -93,6 +97,8 @@ def test_other_scales_chance_and_items():
     scores = Group(chance=0.5, **QUICK).run(given)
     found = dict(zip(scores.items["id"], scores.values, strict=True))
     assert found["V1"] == pytest.approx(0.6, abs=0.02)
+    rows = dict(zip(scores.summary["name"], scores.summary["value"], strict=True))
+    assert rows["V1"] == pytest.approx(found["V1"])
     assert dict(zip(scores.items["id"], scores.p < 0.01, strict=True)) == {"V1": True, "MT": False}
     shifted = Group(chance=0.2, test="t", **QUICK).run(plant(r=0.2))
     assert (shifted.p > 0.001).all()
