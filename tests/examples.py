@@ -183,6 +183,16 @@ def make_voxel_scores() -> Scores:
     )  # fmt: skip
 
 
+def make_subject_scores() -> dict[str, Scores]:
+    """Voxel scores of three subjects."""
+    rng = np.random.default_rng(9)
+    first = make_voxel_scores()
+    return {
+        f"0{k}": replace(first, values=first.values + 0.1 * rng.normal(size=N_VOXELS))
+        for k in (1, 2, 3)
+    }
+
+
 def make_epochs() -> Responses:
     """Every sample in session 01, as epochs of 6 channels and 5 times."""
     responses = make_responses()
@@ -437,6 +447,31 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     ],
     "evaluation.encoding": lambda folder: [
         _case("evaluation.encoding", predictions=make_predictions("responses"))
+    ],
+    "evaluation.rois": lambda folder: [
+        _case("evaluation.rois", predictions=make_predictions("responses"))
+    ],
+    "evaluation.compare_encoders": lambda folder: [
+        _case(
+            "evaluation.compare_encoders",
+            first=make_predictions("responses"),
+            second=replace(
+                make_predictions("responses"), data=make_predictions("responses").data[::-1].copy()
+            ),
+        )
+    ],
+    "evaluation.group": lambda folder: [
+        Case({}, {"scores": make_subject_scores()}),
+        Case(
+            {"test": "t"},
+            {
+                "scores": make_subject_scores(),
+                "others": {
+                    s: replace(one, values=one.values[::-1].copy())
+                    for s, one in make_subject_scores().items()
+                },
+            },
+        ),
     ],
     "evaluation.identification": lambda folder: [
         Case({}, {"predictions": make_predictions(), "features": make_features()}),

@@ -13,9 +13,15 @@ noise_ceiling.py     the best score that noise allows, from repeats; repeats.py:
 inter_subject.py     each subject against the mean of the others
 plan_repeats.py      how many repeats a target ceiling takes
 lag_check.py         whether responses follow their events by a plausible delay (lag_figure.py)
+encoding.py          r or R² of predicted responses, per voxel, with null and corrections
+rois.py              the same per region of interest
+compare_encoders.py  two encoders on the same responses
+group.py             tests across subjects, and prevalence
 noise_ceiling.py     the best score that noise allows, from repeats
 shuffle.py           control: responses given to the wrong samples
 replace.py           control: other features in place of the decoded ones
 audit.py             a result beside its controls, with a verdict in words
 compare.py           paired difference of two results
+
+held_out.py, voxel_nulls.py, regions.py, neighbours.py, subject_scores.py: what these share
 """

@@ -91,7 +91,7 @@ class CompareEncoders(Stage):
             control_fdr(found.p, dependent=self.correction == "fdr_by")
         )  # fmt: skip
         summary, told = self._summarize(ours, theirs, plan, swaps, responses)
-        floor = 2 / len(swaps) if 2.0**n_units <= len(swaps) else 1 / len(swaps)
+        floor = (2 if len(swaps) == 2 ** min(n_units, 62) else 1) / len(swaps)  # all, or drawn
         notices = [
             f"Predictions were swapped in {n_units} {self._name_units(ours)}: the smallest "
             f"attainable p is {floor:.2g}."

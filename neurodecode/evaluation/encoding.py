@@ -107,6 +107,7 @@ class Encoding(Stage):
         plan = plan_null(
             reader, self.null, self.n_permutations, self.seed,
             block_s=self.block_s, min_shift_s=self.min_shift_s,
+            family_wise=not self.correction.startswith("fdr"),
         )  # fmt: skip
         notices += plan.notices
         null = plan.null
@@ -118,7 +119,9 @@ class Encoding(Stage):
         p = q = None
         if found is not None and null is not None:
             p, q = found.p, self._correct(found, responses)
-            columns |= {"p_max": found.p_max, "null_mean": found.null_mean}
+            columns["null_mean"] = found.null_mean
+            if plan.family_wise:
+                columns["p_max"] = found.p_max
             notices += tell_floor(reader, null, found)
             share = float(np.mean(q[np.isfinite(q)] < 0.05)) if np.isfinite(q).any() else np.nan
             name = f"share of voxels with q < 0.05 ({self.correction})"

@@ -28,6 +28,7 @@ from neurodecode.numerics.group_tests import (
 from neurodecode.numerics.statistics import bootstrap_mean, control_fdr
 
 FEW_SUBJECTS = 10
+MOST_ROWS = 100  # items that get a row of the summary each
 
 
 class Group(Stage):
@@ -91,20 +92,18 @@ class Group(Stage):
         given = read_subjects(scores, others, self.chance, self.stage)
         found = self._test(given, given.values)
         p, q = self._correct(given, found, given.values)
-        first = given.first
+        first, counted = given.first, self._count_subjects(given)
         names = {"voxel": np.arange(len(p))} if first.over == "voxels" else {
             "id": name_items(first.items)
         }  # fmt: skip
         return Scores(
             values=self._express(given, found.mean),
             over=first.over,
-            items=Table(
-                {**names, "t": found.t, "p_max": found.p_max, **self._count_subjects(given)}
-            ),
+            items=Table({**names, "t": found.t, "p_max": found.p_max, **counted}),
             metric=f"difference in {first.metric}" if given.paired else first.metric,
             scale=first.scale,
             of=first.of,
-            summary=self._summarize(given, q),
+            summary=self._summarize(given, q, counted),
             p=p,
             q=q,
             space=first.space,
@@ -155,12 +154,17 @@ class Group(Stage):
             "prevalence_low": np.where(known, bound, np.nan),
         }
 
-    def _summarize(self, given: SubjectScores, q: np.ndarray) -> Table:
-        """Return a row for the mean over voxels and for each region, and the share found."""
+    def _summarize(
+        self, given: SubjectScores, q: np.ndarray, counted: dict[str, np.ndarray]
+    ) -> Table:
+        """Return a row for the mean over voxels and for each region, and the shares found."""
         regions = {"mean over " + given.first.over: np.ones(given.values.shape[1], bool)}
         if given.first.over == "voxels":
             rois = given.first.space.rois
             regions |= {name: np.asarray(roi, bool) for name, roi in rois.items()}
+        elif given.values.shape[1] <= MOST_ROWS:
+            names = name_items(given.first.items)
+            regions |= {str(name): names == name for name in names}
         means = np.full((len(given.subjects), len(regions)), np.nan)
         for k, inside in enumerate(regions.values()):
             known = inside & np.isfinite(given.values).all(axis=0)
@@ -177,20 +181,31 @@ class Group(Stage):
             for column in means.T
         ]  # fmt: skip
         low, high = (self._express(given, np.array(side)) for side in zip(*intervals, strict=True))
-        share = float(np.mean(q[np.isfinite(q)] < 0.05)) if np.isfinite(q).any() else float("nan")
+        shares = {f"share with q < 0.05 ({self.correction})": q < 0.05}
+        if "prevalence_low" in counted:
+            shares["share shown by more than half of the population (prevalence, 95 %)"] = (
+                counted["prevalence_low"] > 0.5
+            )
+        tested = np.isfinite(q)
         nan, chance = float("nan"), 0.0 if given.paired else self.chance
-        n = len(given.subjects)
+        blank, n = [nan] * len(shares), len(given.subjects)
         return Table(
             {
-                "name": [*regions, f"share with q < 0.05 ({self.correction})"],
-                "value": [*self._express(given, means.mean(axis=0)), share],
-                "low": [*low, nan],
-                "high": [*high, nan],
-                "chance": [*[chance] * len(regions), 0.0],
-                "n": [*[n] * len(regions), int(np.isfinite(q).sum())],
-                "t": [*found.t, nan],
-                "p": [*p, nan],
-                "q": [*corrected, nan],
+                "name": [*regions, *shares],
+                "value": [
+                    *self._express(given, means.mean(axis=0)),
+                    *(
+                        float(hit[tested].mean()) if tested.any() else nan
+                        for hit in shares.values()
+                    ),
+                ],
+                "low": [*low, *blank],
+                "high": [*high, *blank],
+                "chance": [*[chance] * len(regions), *[0.0] * len(shares)],
+                "n": [*[n] * len(regions), *[int(tested.sum())] * len(shares)],
+                "t": [*found.t, *blank],
+                "p": [*p, *blank],
+                "q": [*corrected, *blank],
             }
         )
 

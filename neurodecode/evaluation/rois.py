@@ -7,7 +7,7 @@ The voxels of a region are measured together and are no independent samples: int
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -89,8 +89,10 @@ class Rois(Stage):
         plan = plan_null(
             reader, self.null, self.n_permutations, self.seed,
             block_s=self.block_s, min_shift_s=self.min_shift_s,
+            family_wise=self.correction == "max",
         )  # fmt: skip
-        rows, nulls = [], []
+        rows: list[dict[str, Any]] = []
+        nulls = []
         for name in track(list(regions), self.stage):
             row, null = self._score(reader, plan, name, regions[name], ceiling)
             rows.append(row)
@@ -139,7 +141,7 @@ class Rois(Stage):
 
     def _score(
         self, reader: Reader, plan: Plan, name: str, columns: np.ndarray, ceiling: Scores | None
-    ) -> tuple[dict[str, object], np.ndarray]:
+    ) -> tuple[dict[str, Any], np.ndarray]:
         """Return the row of a region, and its null."""
         held = replace(reader.read(columns), units=plan.units)
         draws, observed, n_units = bootstrap_scores(
@@ -152,7 +154,7 @@ class Rois(Stage):
         null = np.full(1, nan)
         if plan.null is not None:
             null = self._permute(held, self.metric, plan.null)
-        row: dict[str, object] = {
+        row: dict[str, Any] = {
             "name": name, "value": value, "low": low, "high": high,
             "chance": float(null.mean()) if plan.null is not None else 0.0, "n": len(columns),
             "n_units": n_units, "null_mean": float(null.mean()), "null_sd": float(null.std()),

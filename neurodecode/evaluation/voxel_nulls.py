@@ -37,12 +37,15 @@ class Plan:
     by_part : bool
         Whether it draws whole parts instead, as some hold too few units.
     notices : sequence of str
+    family_wise : bool
+        Whether the null holds for the largest of many voxels, too.
     """
 
     null: Null | None
     units: np.ndarray
     by_part: bool
     notices: tuple[str, ...]
+    family_wise: bool = True
 
 
 def plan_null(
@@ -53,6 +56,7 @@ def plan_null(
     *,
     block_s: float | None = None,
     min_shift_s: float = 0.0,
+    family_wise: bool = False,
 ) -> Plan:
     """Return the null, or none and why there are no p-values, and the units of a bootstrap.
 
@@ -71,20 +75,27 @@ def plan_null(
         return Plan(null, reader.units, by_part, told)
     t_r, lengths = float(reader.responses.t_r or 0), [len(rows) for rows in reader.segments]
     memory = reader.measure_memory()
-    block_rows = choose_block_rows(memory) if block_s is None else max(1, round(block_s / t_r))
+    block_rows = max(1, round((block_s or 0) / t_r))
+    if block_s is None:
+        block_rows = choose_block_rows(memory)
     units = cut_units(len(reader.rows), reader.segments, block_rows)
     by_part = count_units(units, reader.parts) < FEWEST_UNITS
     if not wanted:
         return Plan(None, units, by_part, (_word_none("none were asked for"),))
-    kind: Kind | None = choose_null(memory, lengths) if choice == "auto" else choice  # type: ignore[assignment]
+    kind: Kind | None = choose_null(memory, lengths, family_wise)
+    if choice != "auto":
+        kind = choice  # type: ignore[assignment]
+    if block_s is None and family_wise:
+        block_rows = choose_block_rows(memory, family_wise)
     if kind is None:
         fault = find_fault("phases", memory, lengths, block_rows)
         why = _word_none(f"no null of a time series holds here: {fault}")
         return Plan(None, units, by_part, (why,))
     gap_rows = round(min_shift_s / t_r) if kind == "circular_shift" else 0
-    check_null(kind, memory, lengths, block_rows, gap_rows, reader.where)
+    check_null(kind, memory, lengths, block_rows, gap_rows, reader.where, family_wise=family_wise)
     null = Null(kind, n_permutations, seed, block_rows if kind == "blocks" else 1, gap_rows)
-    return Plan(null, units, by_part, (_describe(kind, memory, block_rows, t_r),))
+    holds = not find_fault(kind, memory, lengths, block_rows, gap_rows, family_wise=True)
+    return Plan(null, units, by_part, (_describe(kind, memory, block_rows, t_r),), holds)
 
 
 def _plan_trials(

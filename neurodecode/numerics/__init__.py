@@ -10,6 +10,12 @@ noise_ceilings.py    reliability of one presentation; ceiling_intervals.py: ceil
                      inter_subject.py; repeat_planning.py
 drift.py             polynomials and cosines of a run, and their removal
 drift.py             polynomials and cosines of a run, and their removal; lag.py: shifted events
+statistics.py        bootstrap, permutations, corrections; voxel_selection.py
+voxel_scores.py      r and R² per voxel; voxel_test.py, voxel_bootstrap.py: with p and intervals
+nulls.py             permutations in time by matrix products; autocorrelation.py, null_limits.py:
+                     where they hold; nulls_refit.py: with ridge fitted anew
+tails.py             small p from a fitted tail; clusters.py: clusters and TFCE
+group_tests.py       tests across subjects; encoder_comparison.py: two encoders, swapped in blocks
 pca.py               principal components; covariance.py: with shrinkage, and whitening by it
 identification.py    n-way identification from ranks; classification.py: accuracy and its null
 image_metrics.py     PixCorr, SSIM, sharpness; images.py: resizing

@@ -70,7 +70,7 @@ def draw_swaps(n_units: int, n_permutations: int, seed: int) -> np.ndarray:
 
     All swaps are made where there are no more of them than twice ``n_permutations``.
     """
-    if 2.0**n_units <= 2 * n_permutations:
+    if n_units <= np.log2(2 * n_permutations):
         return ((np.arange(2**n_units)[:, None] >> np.arange(n_units)) & 1).astype(bool)
     swaps = np.random.default_rng(seed).random((n_permutations + 1, n_units)) < 0.5
     swaps[0] = False

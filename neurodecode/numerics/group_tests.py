@@ -61,7 +61,7 @@ def make_sign_flips(n_subjects: int, n_permutations: int, seed: int) -> tuple[np
     >>> make_sign_flips(2, 10, 0)[0].tolist()
     [[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]]
     """
-    if 2.0**n_subjects <= 2 * n_permutations:
+    if n_subjects <= np.log2(2 * n_permutations):
         number = np.arange(2**n_subjects)[:, None]
         return 1.0 - 2.0 * ((number >> np.arange(n_subjects)) & 1), True
     drawn = np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_permutations + 1, n_subjects))

@@ -3,7 +3,7 @@
 Not collected by default; run it by hand:
 
     python tests/benchmarks/bench_nulls.py                # all tables
-    python tests/benchmarks/bench_nulls.py rates power    # some: rates, power, cortex, error
+    python tests/benchmarks/bench_nulls.py rates power    # rates, power, cortex, error, stage
     pytest -m slow -s tests/benchmarks/bench_nulls.py
 
 rates    share of independent data sets with p < 0.05 (5,000 or more of each kind), by null, length
@@ -12,6 +12,8 @@ power    share found, by effect size, of what no null refuses
 cortex   time and memory at 200,000 voxels and 1,000 permutations; planted voxels found under FDR
          with and without fitted tails, and by the maximum
 error    family-wise error and false discovery rate over repeated maps
+stage    time and memory of evaluation.encoding on files, 200,000 voxels
+real     false positives on recorded BOLD (NEURODECODE_DATA) against predictions that know nothing
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from scipy.signal import fftconvolve, lfilter
 from scipy.stats import binom
 
 from neurodecode.core.device import limit_threads
+from neurodecode.core.raw import list_data_roots
 from neurodecode.numerics.autocorrelation import measure_memory
 from neurodecode.numerics.null_limits import choose_block_rows, find_fault
 from neurodecode.numerics.nulls import Null
@@ -199,38 +202,154 @@ def print_cortex(n_voxels: int = 200_000, n_permutations: int = 1000, n_planted:
 
 def measure_errors(
     kind: str, null_kind: str, *, n_maps: int = 400, n_voxels: int = 500, n_permutations: int = 499,
-    n_planted: int = 0, n_rows: int = 150, n_runs: int = 4,
-) -> tuple[float, float]:  # fmt: skip
-    """Return the share of maps with a false p_max < 0.05, and the mean share of false q < 0.05."""
-    wrong, false = [], []
+    n_planted: int = 0, n_rows: int = 150, n_runs: int = 4, seed: int = 3,
+) -> tuple[float, float, bool]:  # fmt: skip
+    """Return family-wise error by p_max, mean share of false q, and whether p_max is refused."""
+    wrong, false, refused = [], [], []
     for number in range(n_maps):
-        rng = np.random.default_rng([3, number])
+        rng = np.random.default_rng([seed, number])
         held = plant_runs(kind, n_voxels, n_rows, n_runs, rng)
         measured = held.measured.copy()
         measured[:, :n_planted] += 0.4 * held.predicted[:, :n_planted]
         held = HeldOut(held.predicted, measured, held.parts, held.units, held.segments)
         memory = measure_memory(held.predicted, held.measured, held.segments)
-        null = Null(null_kind, n_permutations, number, choose_block_rows(memory))
+        rows = choose_block_rows(memory, family_wise=True)
+        fault = find_fault(null_kind, memory, [n_rows] * n_runs, rows, family_wise=True)
+        refused.append(bool(fault))
+        if fault:
+            rows = choose_block_rows(memory)
+        null = Null(null_kind, n_permutations, number, rows)
         found = compute_voxel_test([(slice(0, n_voxels), held)], n_voxels, "r", null, tail=True)
         wrong.append((found.p_max[n_planted:] < 0.05).any())
         hits = control_fdr(found.p) < 0.05
         false.append(hits[n_planted:].sum() / max(1, hits.sum()))
-    return float(np.mean(wrong)), float(np.mean(false))
+    return float(np.mean(wrong)), float(np.mean(false)), np.mean(refused) > 0.5
 
 
 def print_errors(n_maps: int = 400) -> None:
     """Print family-wise error and false discovery rate, both to be held at 5 %."""
-    print(f"\nErrors over {n_maps} maps of 500 voxels, 4 runs of 150 scans (nominal 5 %)")
-    for kind in ("AR(1) 0.3", "AR(1) 0.7"):
+    half = 196 * np.sqrt(0.05 * 0.95 / n_maps)
+    print(f"\nErrors over {n_maps} maps of 500 voxels, 4 runs of 150 scans (nominal 5 %, "
+          f"± {half:.1f}); in brackets: refused for family-wise corrections")  # fmt: skip
+    for kind in ("AR(1) 0.3", "AR(1) 0.7", "1/f"):
         for null_kind in ("phases", "blocks"):
-            nothing = measure_errors(kind, null_kind, n_maps=n_maps)
-            planted = measure_errors(kind, null_kind, n_maps=n_maps, n_planted=50)
-            print(
-                f"{kind:10s} {null_kind:7s} family-wise {100 * nothing[0]:.1f} %, with 50 planted "
-                f"{100 * planted[0]:.1f} %; false discoveries {100 * nothing[1]:.1f} %, with 50 "
-                f"planted {100 * planted[1]:.1f} %",
-                flush=True,
-            )
+            cells = []
+            for n_planted in (0, 50):
+                family, false, refused = measure_errors(
+                    kind, null_kind, n_maps=n_maps, n_planted=n_planted
+                )
+                shown = f"({100 * family:.1f})" if refused else f"{100 * family:.1f}"
+                cells.append(f"family-wise {shown} %, false discoveries {100 * false:.1f} %")
+            print(f"{kind:10s} {null_kind:7s} nothing planted: {cells[0]}; 50 planted: {cells[1]}",
+                  flush=True)  # fmt: skip
+
+
+def print_stage(n_voxels: int = 200_000, n_rows: int = 300, n_runs: int = 2) -> None:
+    """Print what evaluation.encoding costs where predictions and responses lie in HDF5 files."""
+    import tempfile
+    from pathlib import Path
+
+    from neurodecode.core.artifacts import Predictions, Responses, make_samples
+    from neurodecode.core.store import Store
+    from neurodecode.evaluation.encoding import Encoding
+
+    n = n_rows * n_runs
+    run = np.repeat([f"{k}" for k in range(n_runs)], n_rows)
+    samples = make_samples(
+        dataset="bench",
+        stimulus_id=[""] * n,
+        run=run,
+        onset_s=np.tile(2.0 * np.arange(n_rows), n_runs),
+    )
+    rows = samples.with_columns(row=np.arange(n), fold=run.astype(int))
+    rng = np.random.default_rng(0)
+
+    def make() -> np.ndarray:
+        return lfilter(
+            [1], [1, -0.5], rng.standard_normal((n, n_voxels), np.float32), axis=0
+        ).astype(np.float32)
+
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        opened = {}
+        for name, artifact in (
+            ("predictions", lambda: Predictions(data=make(), rows=rows, of="responses")),
+            ("responses", lambda: Responses(data=make(), samples=samples, t_r=2.0)),
+        ):
+            card = store.write("bench.step", name, {name: artifact()}, {})
+            opened |= store.read(card)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        start = time.perf_counter()
+        scores = Encoding(n_bootstrap=200).run(**opened)
+        seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"\nevaluation.encoding from HDF5: {n_voxels} voxels x {n} scans, 1,000 permutations: "
+          f"{seconds:.0f} s, peak {peak:.1f} GB (making the data: {before:.1f} GB); p < 0.05 in "
+          f"{100 * np.mean(scores.p < 0.05):.2f} %, q < 0.05 in {int((scores.q < 0.05).sum())}",
+          flush=True)  # fmt: skip
+
+
+def load_runs(name: str) -> list[np.ndarray]:
+    """Return the BOLD of a recording, a run each of shape (n_scans, n_voxels), voxels that vary."""
+    import nibabel
+
+    roots = [r for r in list_data_roots() if (r / name).exists()]
+    if not roots:
+        return []
+    folder = roots[0] / name
+    if name == "haxby2001_slice":
+        mask = np.asarray(nibabel.load(folder / "mask.nii.gz").dataobj) > 0
+        data = np.asarray(nibabel.load(folder / "bold.nii.gz").dataobj, np.float64)
+        data = data[mask.reshape(data.shape[:3])].T
+        runs = np.loadtxt(folder / "attributes_literal.txt", dtype=str)[:, 1]
+        return [data[runs == run] for run in np.unique(runs)]
+    data = np.asarray(nibabel.load(folder / "subj0_bold_session0.nii.gz").dataobj, np.float64)
+    inside = data.mean(axis=-1) > 0.5 * data.mean(axis=-1).max()
+    return [data[inside].T]
+
+
+def print_recordings(n_rounds: int = 10, n_permutations: int = 499) -> None:
+    """Print false positives on recorded BOLD, against predictions that know nothing of it.
+
+    Each voxel has a prediction of its own: random events through an HRF. Responses have a
+    polynomial of some degree taken out of each run.
+    """
+    print("\nFalse positives on recordings, % of voxels with p < 0.05; in brackets: refused")
+    for name in ("haxby2001_slice", "localizer_fmri"):
+        runs = load_runs(name)
+        if not runs:
+            print(f"{name}: not in NEURODECODE_DATA")
+        for degree in (0, 1, 3, 5) if runs else ():
+            found: dict[str, list[float]] = {}
+            refused: dict[str, list[bool]] = {}
+            lengths = [len(run) for run in runs]
+            parts = np.repeat(np.arange(len(runs)), lengths)
+            segments = [np.flatnonzero(parts == k) for k in range(len(runs))]
+            measured = np.concatenate([_take_out(run, degree) for run in runs])
+            measured = measured[:, np.ptp(measured, axis=0) > 0][:, :2000]
+            for round_ in range(n_rounds):
+                rng = np.random.default_rng([4, round_])
+                x = [_take_out(make_hrf(n, measured.shape[1], rng), degree) for n in lengths]
+                held = HeldOut(np.concatenate(x), measured, parts, np.arange(len(parts)), segments)
+                observed = score_voxels(held, "r")
+                for kind, null, fault in list_nulls(held, n_permutations, round_):
+                    if kind != "rows" or round_ < 2:
+                        p = count_p(score_null(held, "r", null), observed)
+                        found.setdefault(kind, []).append(float((p < 0.05).mean()))
+                        refused.setdefault(kind, []).append(bool(fault))
+            memory = measure_memory(held.predicted, held.measured, held.segments)
+            cells = []
+            for kind, rates in found.items():
+                text = f"{100 * np.mean(rates):.1f}"
+                cells.append(f"{kind} {f'({text})' if np.mean(refused[kind]) > 0.5 else text}")
+            told = f"{measured.shape[1]} voxels, degree {degree}"
+            told += f", {memory.n_independent:.0f} independent samples a run"
+            print(f"{name} {len(runs)} x {lengths[0]}, {told}  " + "   ".join(cells), flush=True)
+
+
+def _take_out(values: np.ndarray, degree: int) -> np.ndarray:
+    design = np.polynomial.legendre.legvander(np.linspace(-1, 1, len(values)), degree)
+    return values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
 
 
 @pytest.mark.slow
@@ -239,11 +358,12 @@ def test_what_is_offered_holds():
 
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["rates", "power", "cortex", "error"]
+    wanted = sys.argv[1:] or ["rates", "power", "cortex", "error", "stage", "real"]
     with limit_threads(1):
         for word, run in (
             ("rates", print_rates), ("power", print_power), ("cortex", print_cortex),
-            ("error", print_errors),
+            ("error", print_errors), ("stage", print_stage),
+            ("real", print_recordings),
         ):  # fmt: skip
             if word in wanted:
                 run()

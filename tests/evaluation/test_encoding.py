@@ -1,12 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.signal import lfilter
 from sklearn.metrics import r2_score
 
-from neurodecode.core.artifacts import Foldwise, Scores
+from neurodecode.core.artifacts import Foldwise, Scores, Space
 from neurodecode.core.errors import DataError
 from neurodecode.core.tables import Table
+from neurodecode.evaluation import held_out
 from neurodecode.evaluation.encoding import Encoding
+from neurodecode.evaluation.held_out import open_held_out
+from neurodecode.evaluation.neighbours import link_space
 from tests.evaluation.evaluation_data import make_predictions, make_responses
 
 QUICK = {"n_permutations": 99, "n_bootstrap": 50}
@@ -113,12 +119,144 @@ def test_interval_of_the_median_covers():
     assert hits >= 51
 
 
-def test_time_series_get_no_p():
-    predictions, responses, _ = plant(t_r=2.0)
+def plant_series(n_voxels=40, n_rows=120, n_runs=3, r=0.0, rho=0.5, seed=0, options=()):
+    """Return predictions and responses of runs, one fold per run, voxels in a volume."""
+    rng = np.random.default_rng(seed)
+    n = n_rows * n_runs
+    x, y = lfilter([1], [1, -rho], rng.normal(size=(2, n, n_voxels)), axis=1)
+    run = np.repeat([f"{k}" for k in range(n_runs)], n_rows)
+    onset = np.tile(2.0 * np.arange(n_rows), n_runs)
+    columns = {"run": run, "onset_s": onset}
+    predictions = make_predictions(x, fold=run.astype(int), of="responses", **columns)
+    responses = make_responses(r * x + np.sqrt(1 - r**2) * y, t_r=2.0, **columns)
+    mask = np.zeros((8, 5, 1), bool)
+    mask.ravel()[:n_voxels] = True
+    space = Space(kind="volume", mask=mask, affine=np.eye(4), **dict(options))
+    return predictions, replace(responses, space=space)
+
+
+@pytest.mark.parametrize("null", ["auto", "phases", "blocks", "circular_shift"])
+def test_time_series_get_p_values_that_hold_and_find(null):
+    p = []
+    for seed in range(100, 130):
+        predictions, responses = plant_series(seed=seed)
+        stage = Encoding(null=null, n_permutations=199, n_bootstrap=2, seed=seed)
+        scores = stage.run(predictions, responses)
+        p.append(scores.p)
+    assert 0.02 <= np.mean(np.array(p) <= 0.05) <= 0.085  # 1,200 voxels, 30 draws of permutations
+    assert any("independent samples" in n for n in scores.notices)
+    assert abs(scores.summary["chance"][0]) < 0.02
+    predictions, responses = plant_series(r=0.4)
+    scores = Encoding(null=null, n_permutations=400, n_bootstrap=50).run(predictions, responses)
+    assert (scores.q < 0.05).all()
+    assert scores.summary["low"][0] < scores.summary["value"][0] < scores.summary["high"][0]
+
+
+def test_a_null_that_does_not_hold_is_refused_and_auto_says_why():
+    predictions, responses, _ = plant(t_r=2.0)  # every third scan is held out: none follows another
     scores = Encoding(**QUICK).run(predictions, responses)
     assert scores.p is None
-    assert any("cannot be exchanged" in notice for notice in scores.notices)
-    assert np.isfinite(scores.summary["low"][0])
+    assert any("no null of a time series holds" in notice for notice in scores.notices)
+    slow = plant_series(rho=0.98)
+    assert Encoding(**QUICK).run(*slow).p is None
+    for null in ("phases", "blocks", "circular_shift", "exchange"):
+        with pytest.raises(DataError, match=f"the null '{null}' does not hold here"):
+            Encoding(null=null, **QUICK).run(*slow)
+    usual = plant_series(rho=0.7)
+    with pytest.raises(DataError, match="blocks of 2 scans lose"):
+        Encoding(null="blocks", block_s=4.0, **QUICK).run(*usual)
+    with pytest.raises(DataError, match="shifts are left out"):
+        Encoding(null="circular_shift", min_shift_s=20.0, **QUICK).run(*usual)
+    with pytest.raises(DataError, match="family-wise"):
+        Encoding(null="blocks", correction="max", block_s=40.0, **QUICK).run(*usual)
+    assert "p_max" not in Encoding(null="blocks", **QUICK).run(*usual).items
+    assert Encoding(null="none", **QUICK).run(*usual).p is None
+    trials = plant()[:2]
+    with pytest.raises(DataError, match="works in time"):
+        Encoding(null="blocks", **QUICK).run(*trials)
+
+
+def test_predictions_never_move_across_runs():
+    predictions, responses = plant_series(n_voxels=3)
+    held = open_held_out(predictions, responses, within="fold", unit="stimulus", where="here")
+    assert [len(rows) for rows in held.segments] == [120, 120, 120]
+    one_fold = predictions.rows.with_columns(fold=np.zeros(360, int))
+    held = open_held_out(
+        replace(predictions, rows=one_fold), responses, within="fold", unit="stimulus", where="here"
+    )
+    assert [len(rows) for rows in held.segments] == [120, 120, 120]
+    gone = np.delete(np.arange(360), 50)
+    held = open_held_out(
+        predictions.take(gone[::-1]), responses, within="pooled", unit="stimulus", where="here"
+    )
+    assert sorted(len(rows) for rows in held.segments) == [50, 69, 120, 120]
+    onset = responses.samples["onset_s"][held.rows]
+    for rows in held.segments:
+        assert np.allclose(np.diff(onset[rows]), 2.0)
+
+
+@pytest.mark.parametrize("correction", ["max", "cluster_size", "cluster_mass", "tfce", "fdr_by"])
+def test_corrections_find_a_planted_blob(correction):
+    predictions, responses = plant_series()
+    data = np.array(responses.data)
+    data[:, :10] += 1.5 * np.asarray(predictions.data)[:, :10]
+    stage = Encoding(
+        correction=correction,
+        n_permutations=1000 if correction == "fdr_by" else 99,
+        n_bootstrap=2,
+        cluster_p=0.01,
+    )
+    scores = stage.run(predictions, replace(responses, data=data))
+    assert (scores.q[:10] < 0.05).all()
+    assert (scores.q[10:] < 0.05).sum() <= 2
+
+
+def test_clusters_need_neighbours_and_bounded_memory():
+    predictions, responses = plant_series()
+    with pytest.raises(DataError, match="no neighbours that are known"):
+        Encoding(correction="tfce", **QUICK).run(predictions, replace(responses, space=Space()))
+    surface = Space(kind="surface", mesh="other", vertices=np.arange(40))
+    with pytest.raises(DataError, match="triangles of the mesh 'other'"):
+        Encoding(correction="tfce", **QUICK).run(predictions, replace(responses, space=surface))
+    with pytest.raises(DataError, match="keeps the null maps"):
+        Encoding(correction="tfce", n_permutations=50_000_000).run(predictions, responses)
+
+
+def test_clusters_on_a_surface():
+    predictions, responses = plant_series()
+    from nilearn.datasets import load_fsaverage
+
+    faces = np.asarray(load_fsaverage("fsaverage5")["white_matter"].parts["right"].faces)
+    ring = np.unique(faces[(faces == 5).any(axis=1)])  # a vertex of the right side, its neighbours
+    rest = np.setdiff1d(np.arange(0, 10_000, 300), ring)[: 40 - len(ring)]
+    data = np.array(responses.data)
+    data[:, : len(ring)] += np.asarray(predictions.data)[:, : len(ring)]
+    vertices = np.concatenate([ring, rest]) + 10_242
+    space = Space(kind="surface", mesh="fsaverage5", vertices=vertices)
+    edges = link_space(space, 40, "here")
+    assert len(edges) >= len(ring) - 1
+    assert edges.max() < len(ring)
+    stage = Encoding(correction="cluster_size", n_permutations=99, n_bootstrap=2, cluster_p=0.01)
+    scores = stage.run(predictions, replace(responses, data=data, space=space))
+    assert (scores.q[: len(ring)] < 0.05).all()
+
+
+def test_voxels_come_in_blocks_and_from_files_with_the_same_result(store, monkeypatch):
+    predictions, responses = plant_series(r=0.2)
+    whole = Encoding(**QUICK).run(predictions, responses)
+    given = {"predictions": predictions, "responses": responses}
+    stored = store.read(store.write("test.step", "key", given, {}))
+    monkeypatch.setattr(held_out, "READ_BYTES", 16 * 360 * 7)  # seven voxels
+    monkeypatch.setattr(held_out, "ROWS_BYTES", 8 * 40 * 11)  # eleven rows
+    blocks = open_held_out(
+        predictions, responses, within="fold", unit="stimulus", where="here"
+    ).list_blocks()
+    assert len(blocks) == 6
+    again = Encoding(**QUICK).run(stored["predictions"], stored["responses"])
+    np.testing.assert_allclose(whole.values, again.values)
+    np.testing.assert_allclose(whole.p, again.p)
+    np.testing.assert_allclose(whole.items["p_max"], again.items["p_max"])
+    assert whole.summary["p"][0] == again.summary["p"][0]
 
 
 def test_runs_are_kept_apart():
