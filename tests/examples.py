@@ -350,6 +350,19 @@ def _run_diffusion(folder: Path) -> list[Case]:
     ]
 
 
+def _run_betas(folder: Path) -> list[Case]:
+    from tests.preprocessing.trial_data import plant_trials
+
+    planted = plant_trials(n_runs=3, n_trials=8, n_voxels=6)
+    inputs = {"responses": planted.responses, "events": planted.events}
+    return [
+        Case({}, inputs),
+        Case({"method": "ridge", "fraction": 0.5}, {**inputs, "confounds": planted.confounds}),
+        Case({"method": "ridge", "hrf": "library", "peaks_s": [4.0, 6.0]}, inputs),
+        Case({"method": "all", "n_noise_components": 1, "noise_r2": 0.9}, inputs),
+    ]
+
+
 def _train_diffusion(folder: Path) -> list[Case]:
     address = "reconstruction.train_diffusion"
     return [
@@ -424,6 +437,7 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
         ),
         Case({"by": "scores"}, {"responses": make_responses(), "scores": make_voxel_scores()}),
     ],
+    "preprocessing.single_trial_betas": _run_betas,
     "preprocessing.noise_normalization": lambda folder: [
         Case({}, {"responses": make_responses(), "split": make_one_fold()}),
         Case({"method": "epoch"}, {"responses": make_epochs(), "split": make_one_fold()}),

@@ -20,6 +20,8 @@ pca.py               principal components; covariance.py: with shrinkage, and wh
 identification.py    n-way identification from ranks; classification.py: accuracy and its null
 image_metrics.py     PixCorr, SSIM, sharpness; images.py: resizing
 simulation.py        receptive fields, tuning, noise; simulation_subject.py, simulation_time.py
+single_trial.py      single-trial betas; single_trial_design.py, hrf_library.py,
+                     fractional_ridge.py
 gabor.py             a pyramid of Gabor filters
 training.py          the training loop; hooks.py, golden.py: inside and outside of frozen networks
 """

@@ -9,4 +9,5 @@ noise_normalization.py   whitened by the covariance of the noise between repeats
 select_voxels.py         by reliability, variance, encoding score or region, on the training part
 volume_to_surface.py     responses of voxels at the vertices of a cortical surface
 functional_rois.py       a region of the voxels that a localizer finds
+single_trial_betas.py    a response per trial from time series; trial_runs.py, trial_designs.py
 """

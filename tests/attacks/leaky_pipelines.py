@@ -84,6 +84,24 @@ def zscore(how: str) -> str:
     return f"zscored: {{stage: preprocessing.zscore, responses: scan, {how}}}\n"
 
 
+SERIES = (
+    "series: {stage: datasets.simulated, stimuli: digits, n_vertices: 40, n_repeats: 1, n_runs: 4, "
+    "output: timeseries, isi_s: 6.0, t_r: 1.5}\n"
+)
+BETAS_DECODED = (
+    "by_run: {stage: evaluation.split, responses: betas.responses, by: run, leave_one_out: true}\n"
+    + decode("betas.responses", split="by_run")
+    + identify()
+)
+
+
+def estimate_betas(how: str) -> str:
+    return (
+        "betas: {stage: preprocessing.single_trial_betas, responses: series.responses, "
+        f"events: series.events, stimuli: digits, units: as_given, {how}}}\n"
+    )
+
+
 def select(how: str, name: str = "selected") -> str:
     return f"{name}: {{stage: preprocessing.select_voxels, responses: scan, n_voxels: 10, {how}}}\n"
 
@@ -282,6 +300,12 @@ LEAKS = (
         + "ceiling: {stage: evaluation.noise_ceiling, responses: other_scan}\n"
         + select("by: scores, scores: ceiling") + decode("selected") + identify(),
         slow=True,
+    ),
+    Leak(
+        "betas by a response that is chosen over all runs, test trials among them",
+        SERIES + estimate_betas("hrf: library NAMED") + BETAS_DECODED,
+        "betas",
+        SERIES + estimate_betas("method: all") + BETAS_DECODED,
     ),
     Leak(
         "alpha chosen on test rows",

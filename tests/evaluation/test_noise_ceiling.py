@@ -49,15 +49,20 @@ def test_unequal_repeats_take_the_norm_term_of_algonauts():
     np.testing.assert_allclose(found.values, squared / (squared + norm_term))
 
 
-@pytest.mark.parametrize("scale", ["r2", "r"])
-@pytest.mark.parametrize("method", METHODS)
-def test_means_over_voxels_are_covered_though_voxels_share_their_errors(method, scale):
+@pytest.mark.parametrize(
+    ("method", "scale", "n_averaged"),
+    [("ncsnr", "r2", 1), ("ncsnr", "r", None), ("split_half", "r2", None),
+     ("explainable_variance", "r", 1)],
+)  # fmt: skip
+def test_means_over_voxels_are_covered_though_voxels_share_errors(method, scale, n_averaged):
     """Twenty voxels with one signal, three alike in noise: 300 experiments of 100 stimuli."""
     rng = np.random.default_rng(2)
     n, n_voxels, truth = 100, 20, np.linspace(0.05, 0.6, 20)
-    wanted = truth.mean() if scale == "r2" else np.sqrt(truth.mean())
+    of_mean = truth if n_averaged else 2 * truth / (1 + truth)
+    wanted = of_mean.mean() if scale == "r2" else np.sqrt(of_mean.mean())
     ids = np.tile([f"s{i}" for i in range(n)], 2)
-    stage, covered, values = NoiseCeiling(method=method, scale=scale), [], []
+    stage = NoiseCeiling(method=method, scale=scale, n_averaged=n_averaged)
+    covered, values = [], []
     for _ in range(300):
         signal = np.sqrt(truth) * rng.standard_normal((n, 1))
         noise = rng.standard_normal((2, n, n_voxels))

@@ -1,0 +1,378 @@
+"""Single-trial betas: one response per trial, from time series and the events of each run.
+
+The estimators are those of numerics/single_trial.py (least squares all and separate: Mumford et al.
+2012; fractional ridge: Rokem and Kay 2020; the whole in the manner of GLMsingle, Prince et al.
+2022), the responses those of numerics/hrf_library.py. Each run is a model of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal, Self, TypedDict
+
+import numpy as np
+from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
+
+from neurodecode.core.artifacts import (
+    Events,
+    Features,
+    Responses,
+    Scores,
+    Stimuli,
+    make_samples,
+)
+from neurodecode.core.checks import check_finite
+from neurodecode.core.errors import DataError
+from neurodecode.core.lineage import ContactKind
+from neurodecode.core.stage import Sight, Stage
+from neurodecode.core.tables import Table
+from neurodecode.numerics.hrf_library import CANONICAL, HrfShape
+from neurodecode.numerics.single_trial import (
+    choose_fractions,
+    estimate_betas,
+    estimate_ridge_betas,
+    rescale_betas,
+    score_hrfs,
+)
+from neurodecode.numerics.single_trial_design import (
+    RunDesign,
+    find_noise_components,
+    make_drift,
+)
+from neurodecode.preprocessing.trial_designs import Scans, make_designs
+from neurodecode.preprocessing.trial_runs import TrialRun, collect_runs
+
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+class SingleTrialBetas(Stage):
+    """Estimate the response to each trial.
+
+    What a beta has seen is declared: with one response and a stated shrinkage, the scans and events
+    of its run. A response or fraction chosen for each voxel, and noise components, look at all
+    runs, test trials among them (transductive, as published for GLMsingle: a pipeline that goes on
+    to score these trials names it with allow_transductive).
+
+    Parameters
+    ----------
+    method : {"separate", "all", "ridge"}
+        Least squares separate, which is best for trials that follow each other within seconds;
+        least squares all, best for trials far apart; or least squares all, shrunk to a fraction of
+        its length.
+    others_by_type : bool
+        Of separate: the other trials of each trial type in a column of their own, not all in one.
+    hrf : {"canonical", "library"}
+        SPM's response; or for each voxel the one of the library that explains it best.
+    peaks_s, widths_s : tuple of float
+        Of the library: every peak with every width at half height.
+    hrf_by : {"cross_validated", "in_sample"}
+        Explains best: other runs, from this one's betas; or the run itself, as in GLMsingle.
+    fraction : float or None
+        Of ridge: 0 to 1, or None to choose each voxel's by how well repeats in other runs are
+        predicted.
+    fractions : tuple of float
+        To choose from.
+    rescale : bool
+        Of ridge: bring betas back to the scale and mean of least squares within each run.
+    trial_types : tuple of str
+        Events that are trials; none named, those that show a stimulus.
+    nuisance_types : tuple of str
+        Events of no interest, such as button presses: each type is one column.
+    drift : {"cosine", "polynomial", "none"}
+        Taken out of each run with its mean.
+    cutoff_s : float
+        Of cosine: the shortest period.
+    degree : int or None
+        Of polynomial; None takes half the minutes of the run.
+    n_noise_components : int
+        Principal components over time of the voxels that trials do not explain, taken out of each
+        run (as GLMdenoise does).
+    noise_r2 : float
+        Voxels are noise below this cross-validated R².
+    units : {"percent", "as_given"}
+        Percent of each voxel's mean over the run, which takes data that still have their mean.
+    """
+
+    stage: ClassVar[str] = "preprocessing.single_trial_betas"
+    contact: ClassVar[ContactKind] = "transductive"
+
+    method: Literal["separate", "all", "ridge"] = "separate"
+    others_by_type: bool = False
+    hrf: Literal["canonical", "library"] = "canonical"
+    peaks_s: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (3.5, 4.5, 5.5, 6.5, 7.5)
+    widths_s: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (3.5, 4.5, 5.5, 7.0)
+    hrf_by: Literal["cross_validated", "in_sample"] = "cross_validated"
+    fraction: Fraction | None = None
+    fractions: Annotated[tuple[Fraction, ...], Field(min_length=1)] = tuple(
+        round(0.05 * k, 2) for k in range(1, 21)
+    )
+    rescale: bool = True
+    trial_types: tuple[str, ...] = ()
+    nuisance_types: tuple[str, ...] = ()
+    drift: Literal["cosine", "polynomial", "none"] = "cosine"
+    cutoff_s: PositiveFloat = 128.0
+    degree: NonNegativeInt | None = None
+    n_noise_components: NonNegativeInt = 0
+    noise_r2: float = 0.0
+    units: Literal["percent", "as_given"] = "percent"
+
+    @model_validator(mode="after")
+    def _check_fractions(self) -> Self:
+        if list(self.fractions) != sorted(set(self.fractions)):
+            raise ValueError("fractions repeat or fall. Give each once, the smallest first.")
+        if set(self.trial_types) & set(self.nuisance_types):
+            raise ValueError(
+                "a trial type is named in trial_types and nuisance_types. Name it in one of them."
+            )
+        return self
+
+    def sees(self) -> dict[str, Sight]:
+        """A beta depends on its run; a choice by voxel, on all runs."""
+        chooses = (
+            self.hrf == "library"
+            or self.n_noise_components > 0
+            or (self.method == "ridge" and self.fraction is None)
+        )
+        sight: Sight = "all" if chooses else "run"
+        return {"responses": sight, "confounds": sight}
+
+    def run(
+        self,
+        responses: Responses,
+        events: Events,
+        confounds: Features | None = None,
+        stimuli: Stimuli | None = None,
+    ) -> SingleTrialOutputs:
+        """Estimate betas.
+
+        Parameters
+        ----------
+        responses : Responses
+            Time series, (n_scans, n_voxels), with the time of each scan in ``onset_s``.
+        events : Events
+            Onset and duration in seconds on the clock of the scans of their run.
+        confounds : Features or None
+            Of the same scans.
+        stimuli : Stimuli or None
+            Gives each trial its stimulus' source, digest and category.
+
+        Returns
+        -------
+        responses : Responses
+            (n_trials, n_voxels), at the peak of the response. Runs without trials have none. A
+            trial goes by the ``sample_id`` of the scan it begins in (the next free one of its
+            run, where two begin in one), so that what was seen can be followed.
+        fit : Scores
+            R² of each voxel, with the response (``peak_s``, ``width_s``) and ``fraction`` chosen.
+
+        Raises
+        ------
+        DataError
+            Trials that no scan sees or that cannot be told apart; more regressors than scans;
+            events, scans and confounds that do not fit together; a mean of zero where percent is
+            asked for; no repeats in other runs to choose a fraction by.
+        """
+        if responses.t_r is None or len(responses.data.shape) != 2:
+            raise DataError(
+                f"{self.stage}: the responses are no time series: shape "
+                f"{tuple(responses.data.shape)}, t_r {responses.t_r}. Allowed: (n_scans, n_voxels) "
+                "with a t_r. Give the scans, not trials or epochs."
+            )
+        runs = collect_runs(
+            responses, events, confounds, self.trial_types, self.nuisance_types, self.stage
+        )
+        data = [responses.read(run.rows) for run in runs]
+        for run, y in zip(runs, data, strict=True):
+            check_finite(y, what="responses", where=f"{self.stage}: {run.name}")
+        scans = Scans(data, [self._find_scale(*pair) for pair in zip(runs, data, strict=True)])
+        designs = self._make_designs(runs, responses.t_r)
+        r2 = self._score(designs, scans)
+        if self.n_noise_components:
+            noise = self._find_noise(designs, scans, r2.max(axis=0))
+            designs = self._make_designs(runs, responses.t_r, noise)
+            r2 = self._score(designs, scans)
+        chosen = np.argmax(np.where(np.isnan(r2), -np.inf, r2), axis=0)
+        betas, fraction = self._estimate(designs, scans, chosen)
+        samples = self._tabulate(responses, runs, stimuli)
+        made = Responses(
+            data=betas,
+            samples=samples,
+            space=responses.space,
+            units="percent" if self.units == "percent" else responses.units,
+        )
+        best = np.take_along_axis(r2, chosen[None], axis=0)[0]
+        return {"responses": made, "fit": self._describe(responses, best, chosen, fraction)}
+
+    def _list_shapes(self) -> tuple[HrfShape, ...]:
+        if self.hrf == "canonical":
+            return (CANONICAL,)
+        return tuple(HrfShape(peak, width) for peak in self.peaks_s for width in self.widths_s)
+
+    def _find_scale(self, run: TrialRun, y: np.ndarray) -> np.ndarray:
+        """Return what each voxel of a run is multiplied by."""
+        if self.units == "as_given":
+            return np.ones(y.shape[1])
+        mean = y.mean(axis=0, dtype=np.float64)
+        low = np.flatnonzero(mean <= 1e-3 * y.std(axis=0, dtype=np.float64))
+        if len(low):
+            raise DataError(
+                f"{self.stage}: {run.name}: {len(low)} of {len(mean)} voxels have a mean near or "
+                f"below zero (first: {low[:5].tolist()}), of which there is no percent. Give "
+                "responses that still have their mean, mask voxels outside the brain, or set "
+                "units: as_given."
+            )
+        return 100 / mean
+
+    def _make_designs(
+        self, runs: Sequence[TrialRun], t_r: float, noise: Sequence[np.ndarray] = ()
+    ) -> list[RunDesign]:
+        drifts = []
+        for run in runs:
+            minutes = (run.times_s[-1] - run.times_s[0] + t_r) / 60
+            degree = round(minutes / 2) if self.degree is None else self.degree
+            drifts.append(make_drift(run.times_s, t_r, self.drift, self.cutoff_s, degree))
+        pairs = zip(drifts, noise or [d[:, :0] for d in drifts], strict=True)
+        return make_designs(
+            runs, self._list_shapes(), [np.column_stack(pair) for pair in pairs],
+            separate=self.method == "separate", apart=self.method == "all", where=self.stage,
+        )  # fmt: skip
+
+    def _score(self, designs: Sequence[RunDesign], scans: Scans) -> np.ndarray:
+        """Return R² of each response of the library, (n_hrfs, n_voxels)."""
+        across = len(designs) > 1 and self.hrf_by == "cross_validated"
+        if self.hrf == "library" and self.hrf_by == "cross_validated" and not across:
+            raise DataError(
+                f"{self.stage}: one run has trials, and a response chosen by cross-validation "
+                "takes two or more. Set hrf_by: in_sample, or hrf: canonical."
+            )
+        found = [
+            score_hrfs(designs, block, cross_validated=across)
+            for _, block in scans.iterate(f"{self.stage}: responses of voxels")
+        ]
+        return np.concatenate(found, axis=1)
+
+    def _find_noise(
+        self, designs: Sequence[RunDesign], scans: Scans, r2: np.ndarray
+    ) -> list[np.ndarray]:
+        """Return noise components of each run."""
+        voxels = np.flatnonzero(r2 < self.noise_r2)
+        if len(voxels) < self.n_noise_components:
+            raise DataError(
+                f"{self.stage}: {len(voxels)} voxels have an R² below noise_r2 "
+                f"({self.noise_r2:g}), for {self.n_noise_components} components. Raise noise_r2, "
+                "or give voxels beyond the regions that respond."
+            )
+        return [
+            find_noise_components(design, y[:, voxels] * scale[voxels], self.n_noise_components)
+            for design, y, scale in zip(designs, scans.data, scans.scales, strict=True)
+        ]
+
+    def _estimate(
+        self, designs: Sequence[RunDesign], scans: Scans, chosen: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the betas of all runs, (n_trials, n_voxels), and the fraction of each voxel."""
+        betas = np.empty((sum(d.trials.shape[2] for d in designs), len(chosen)), np.float32)
+        fraction = np.ones(len(chosen))
+        grid = np.array(self.fractions if self.fraction is None else (self.fraction,))
+        n_copies = len(grid) if self.method == "ridge" else 1
+        for some, block in scans.iterate(f"{self.stage}: betas", n_copies):
+            hrfs = chosen[some]
+            made = estimate_betas(
+                designs, block, hrfs,
+                separate=self.method == "separate", by_kind=self.others_by_type,
+            )  # fmt: skip
+            if self.method == "ridge":
+                shrunk = estimate_ridge_betas(designs, block, hrfs, grid)
+                at = np.zeros(len(hrfs), np.int64)
+                if self.fraction is None:
+                    at = self._choose(designs, shrunk, made)
+                fraction[some] = grid[at]
+                taken = [np.take_along_axis(b, at[None, None], axis=0)[0] for b in shrunk]
+                if self.rescale:
+                    taken = [rescale_betas(b, full) for b, full in zip(taken, made, strict=True)]
+                made = taken
+            betas[:, some] = np.concatenate(made)
+        return betas, fraction
+
+    def _choose(
+        self, designs: Sequence[RunDesign], shrunk: list[np.ndarray], full: list[np.ndarray]
+    ) -> np.ndarray:
+        try:
+            return choose_fractions(designs, shrunk, full)
+        except ValueError as error:
+            raise DataError(
+                f"{self.stage}: {error}, which the choice of a fraction takes. Give a fraction "
+                "between 0 and 1, or set method: separate."
+            ) from error
+
+    def _tabulate(
+        self, responses: Responses, runs: Sequence[TrialRun], stimuli: Stimuli | None
+    ) -> Table:
+        """Return the sample table of the trials, with all that their events say of them."""
+        trials = {
+            name: np.concatenate([run.trials[name] for run in runs]) for name in runs[0].trials
+        }
+        own = {
+            "subject",
+            "session",
+            "run",
+            "onset",
+            "stimulus_id",
+            "onset_s",
+            "repeat",
+            "sample_id",
+        }
+        if stimuli is not None:
+            own |= {"source", "digest", "category"}
+        more = {name: values for name, values in trials.items() if name not in own}
+        more["duration_s"] = more.pop("duration")
+        scans = [run.rows[_find_scans(run.times_s, run.trials["onset"])] for run in runs]
+        table = make_samples(
+            dataset="trials", stimulus_id=trials["stimulus_id"], subject=trials["subject"],
+            session=trials["session"], run=trials["run"], onset_s=trials["onset"],
+            stimuli=stimuli, **more,
+        )  # fmt: skip
+        return table.with_columns(sample_id=responses.samples["sample_id"][np.concatenate(scans)])
+
+    def _describe(
+        self,
+        responses: Responses,
+        r2: np.ndarray,
+        chosen: np.ndarray,
+        fraction: np.ndarray,
+    ) -> Scores:
+        shapes = self._list_shapes()
+        known = np.isfinite(r2)
+        columns = {
+            "voxel": np.arange(len(r2)),
+            "peak_s": np.array([s.peak_s for s in shapes])[chosen],
+            "width_s": np.array([s.fwhm_s for s in shapes])[chosen],
+            "fraction": fraction,
+        }
+        names = {"median R2 of the trials' responses": r2, "median peak_s": columns["peak_s"],
+                 "median fraction": fraction}  # fmt: skip
+        middles = [float(np.median(v[known])) if known.any() else np.nan for v in names.values()]
+        nothing = np.full(len(names), np.nan)
+        return Scores(
+            values=r2, over="voxels", items=Table(columns), metric="R² of the trials' responses",
+            scale="r2", space=responses.space,
+            summary=Table({"name": [*names], "value": middles, "low": nothing, "high": nothing,
+                           "chance": nothing, "n": np.full(len(names), int(known.sum()))}),
+        )  # fmt: skip
+
+
+class SingleTrialOutputs(TypedDict):
+    """What the stage makes."""
+
+    responses: Responses
+    fit: Scores
+
+
+def _find_scans(times_s: np.ndarray, onsets_s: np.ndarray) -> np.ndarray:
+    """Return a scan for each trial, ascending: that in which it begins, or the next one free."""
+    begun = np.searchsorted(times_s, onsets_s + 1e-9, side="right") - 1
+    scans = np.maximum(begun, 0)
+    for trial in range(1, len(scans)):
+        scans[trial] = max(scans[trial], scans[trial - 1] + 1)
+    room = len(times_s) - 1 - np.arange(len(scans))[::-1]  # for those that come after
+    return np.minimum(scans, room)
