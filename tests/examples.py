@@ -331,6 +331,7 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     ],
     "preprocessing.zscore": lambda folder: [
         _case("preprocessing.zscore"), _case("preprocessing.zscore", {"per": "training"}),
+        _case("preprocessing.zscore", {"per": "session", "scale": "none"}),
     ],
     "preprocessing.select_voxels": lambda folder: [
         _case("preprocessing.select_voxels"),
