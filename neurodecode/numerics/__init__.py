@@ -5,6 +5,7 @@ ridge.py             ridge by one eigendecomposition; its parts: moments.py, rid
 ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_estimator.py
 statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxel_selection.py
 drift.py             polynomials and cosines of a run, and their removal; lag.py: shifted events
+quality.py           framewise displacement, DVARS, outliers, tSNR
 smoothing.py         Gaussian kernels in volumes, averaging on meshes
 pca.py               principal components; covariance.py: with shrinkage, and whitening by it
 identification.py    n-way identification from ranks; classification.py: accuracy and its null

@@ -1,7 +1,11 @@
 """From recorded responses to responses that can be fitted.
 
+quality_gate.py          motion, DVARS, outliers, tSNR, reliability; bad scans and runs left out
+                         (quality_report.py: the log)
 smooth.py                in space: in the volume, or along the surface
 detrend.py               slow drift out of each run, by polynomials or cosines
+quality_gate.py          motion, DVARS, outliers, tSNR, reliability; bad scans and runs left out
+                         (quality_report.py: the log)
 smooth.py                in space: in the volume, or along the surface
 detrend.py               slow drift out of each run, by polynomials or cosines
 zscore.py                per run or session, or by the training part; percent signal change
