@@ -424,8 +424,12 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "preprocessing.average_subjects": lambda folder: [
         Case({}, {"responses": {name: make_responses(name) for name in ("01", "02")}})
     ],
+    "preprocessing.quality_gate": lambda folder: [
+        _case("preprocessing.quality_gate", {"bad_share_max": 1.0, "runs": "mark"})
+    ],
     "preprocessing.zscore": lambda folder: [
         _case("preprocessing.zscore"), _case("preprocessing.zscore", {"per": "training"}),
+        _case("preprocessing.zscore", {"per": "session", "scale": "none"}),
     ],
     "preprocessing.select_voxels": lambda folder: [
         _case("preprocessing.select_voxels"),

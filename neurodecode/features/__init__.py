@@ -1,6 +1,7 @@
 """Descriptions of stimuli by frozen models and classical filters, one family per file.
 
 pixels.py              the images themselves, resized
+image_statistics.py    luminance, contrast and colour, as nuisance bands
 gabor.py               oriented energy at several scales
 pca.py                 principal components of other features
 concatenate.py         several features side by side, each a named band

@@ -16,6 +16,8 @@ nulls.py             permutations in time by matrix products; autocorrelation.py
                      where they hold; nulls_refit.py: with ridge fitted anew
 tails.py             small p from a fitted tail; clusters.py: clusters and TFCE
 group_tests.py       tests across subjects; encoder_comparison.py: two encoders, swapped in blocks
+quality.py           framewise displacement, DVARS, outliers, tSNR
+smoothing.py         Gaussian kernels in volumes, averaging on meshes
 pca.py               principal components; covariance.py: with shrinkage, and whitening by it
 identification.py    n-way identification from ranks; classification.py: accuracy and its null
 image_metrics.py     PixCorr, SSIM, sharpness; images.py: resizing

@@ -1,8 +1,14 @@
 """From recorded responses to responses that can be fitted.
 
+quality_gate.py          motion, DVARS, outliers, tSNR, reliability; bad scans and runs left out
+                         (quality_report.py: the log)
+smooth.py                in space: in the volume, or along the surface
 detrend.py               slow drift out of each run, by polynomials or cosines
+quality_gate.py          motion, DVARS, outliers, tSNR, reliability; bad scans and runs left out
+                         (quality_report.py: the log)
+smooth.py                in space: in the volume, or along the surface
 detrend.py               slow drift out of each run, by polynomials or cosines
-zscore.py                per run, or with the training part's mean and deviation
+zscore.py                per run or session, or by the training part; percent signal change
 average_repeats.py       one mean per stimulus, or per block of a block design
 average_subjects.py      the mean of a group, scan by scan or stimulus by stimulus
 noise_normalization.py   whitened by the covariance of the noise between repeats

@@ -1,8 +1,10 @@
-"""Z-score responses, voxel by voxel, within each run or on the training part of each fold.
+"""Z-score responses, voxel by voxel, within runs or sessions, or on the training part of each fold.
 
 Per run is the habit of the field: it removes what differs between runs, and lets every row see the
-others of its run. On the training part, the numbers are those of the training rows of a fold and
-are applied when that fold is read; test rows have no part in them.
+others of its run. Per session is that of NSD's single-trial betas (Allen et al. 2022, Nature
+Neuroscience 25, 116-126): it removes session effects and keeps what differs between runs. On the
+training part, the numbers are those of the training rows of a fold and are applied when that fold
+is read; test rows have no part in them.
 """
 
 from __future__ import annotations
@@ -30,9 +32,12 @@ class Zscore(Stage):
 
     Parameters
     ----------
-    per : {"run", "training"}
-        Within each run of each session and subject; or by the training rows of each fold, which
-        takes the split.
+    per : {"run", "session", "training"}
+        Within each run of each session and subject; within each session, which removes session
+        effects; or by the training rows of each fold, which takes the split.
+    scale : {"deviation", "mean", "none"}
+        Divide by the standard deviation, or by a hundredth of the mean (percent signal change), or
+        centre only.
     ddof : int
         The deviation divides by n - ddof.
     """
@@ -40,11 +45,12 @@ class Zscore(Stage):
     stage: ClassVar[str] = "preprocessing.zscore"
     contact: ClassVar[ContactKind] = "transductive"
 
-    per: Literal["run", "training"] = "run"
+    per: Literal["run", "session", "training"] = "run"
+    scale: Literal["deviation", "mean", "none"] = "deviation"
     ddof: Annotated[int, Field(ge=0, le=1)] = 0
 
     def sees(self) -> dict[str, Sight]:
-        """A row depends on those of its run, or on the training rows."""
+        """A row depends on those of its run or session, or on the training rows."""
         return {"responses": self.per}
 
     def run(self, responses: Responses, split: Split | None = None) -> Responses:
@@ -54,15 +60,21 @@ class Zscore(Stage):
         ----------
         responses : Responses
         split : Split or None
-            Needed per training, and not looked at per run.
+            Needed per training, and not looked at per run or session.
 
         Returns
         -------
         responses : Responses
-            In units of "z". Per training they carry foldwise numbers and the data are untouched.
+            In units of "z" or "percent"; centred only, in their own. Per training they carry
+            foldwise numbers and the data are untouched.
         """
-        if self.per == "run":
-            return self._zscore_runs(responses)
+        if self.scale != "deviation" and responses.foldwise is not None:
+            raise DataError(
+                f"{self.stage}: scale: {self.scale} needs values as they were measured, but they "
+                "were preprocessed per fold. Put this step before that one."
+            )
+        if self.per != "training":
+            return self._zscore_parts(responses, self.per)
         if split is None:
             raise DataError(
                 f"{self.stage}: per: training needs the split whose training rows it is fitted on. "
@@ -70,9 +82,10 @@ class Zscore(Stage):
             )
         return self._zscore_folds(responses, split)
 
-    def _zscore_runs(self, responses: Responses) -> Responses:
+    def _zscore_parts(self, responses: Responses, per: str) -> Responses:
+        """Scale within each run or session."""
         samples = responses.samples
-        groups = group_samples(samples, "run", self.stage)
+        groups = group_samples(samples, per, self.stage)
         kept = np.ones(responses.data.shape[1], bool)
         steps = responses.foldwise
         if steps is not None:
@@ -84,20 +97,40 @@ class Zscore(Stage):
         for group in track(list(np.unique(groups)), self.stage):
             rows = np.flatnonzero(groups == group)
             first = rows[0]
-            name = (
-                f"sub-{samples['subject'][first]}/ses-{samples['session'][first]}/"
-                f"run-{samples['run'][first]}"
-            )
+            name = f"sub-{samples['subject'][first]}/ses-{samples['session'][first]}"
+            if per == "run":
+                name += f"/run-{samples['run'][first]}"
             if len(rows) < MIN_SAMPLES:
                 raise DataError(
                     f"{self.stage}: {name} has {len(rows)} samples. Allowed: {MIN_SAMPLES} or more "
-                    "per run. Drop the run, or set per: training."
+                    f"per {per}. Drop the {per}, or set per: training."
                 )
             block = np.asarray(responses.data[rows])
             mean, deviation = compute_zscoring(block, self.ddof)
-            _check_deviation(deviation, kept, f"{self.stage}: {name}")
-            out[rows] = (block - mean) / np.where(deviation > 0, deviation, 1.0)
-        return replace(responses, data=out, units="z", foldwise=steps)
+            out[rows] = (block - mean) / self._divide_by(mean, deviation, kept, name)
+        return replace(responses, data=out, units=self._name_units(responses), foldwise=steps)
+
+    def _divide_by(
+        self, mean: np.ndarray, deviation: np.ndarray, kept: np.ndarray, name: str
+    ) -> np.ndarray:
+        """Return what centred voxels are divided by, each above 0."""
+        where = f"{self.stage}: {name}"
+        if self.scale == "none":
+            return np.ones_like(mean)
+        if self.scale == "deviation":
+            _check_deviation(deviation, kept, where)
+            return np.where(deviation > 0, deviation, 1.0)
+        low = np.flatnonzero((mean <= 0).reshape(len(kept), -1).any(axis=1) & kept)
+        if len(low):
+            raise DataError(
+                f"{where}: {len(low)} of {int(kept.sum())} voxels have a mean of 0 or less (first: "
+                f"{low[:5].tolist()}), of which nothing is a percentage. Take responses whose mean "
+                "was left in (preprocessing.detrend with keep_mean: true), or set scale: deviation."
+            )
+        return np.where(mean > 0, mean / 100, 1.0)
+
+    def _name_units(self, responses: Responses) -> str:
+        return {"deviation": "z", "mean": "percent", "none": responses.units}[self.scale]
 
     def _zscore_folds(self, responses: Responses, split: Split) -> Responses:
         if len(responses.data.shape) > 2:
@@ -118,15 +151,17 @@ class Zscore(Stage):
                     "Change the split."
                 )
             mean, deviation = compute_zscoring(np.asarray(responses.data[fold.train]), self.ddof)
-            _check_deviation(deviation, np.asarray(steps.selected[fold.number]), where)
+            selected = np.asarray(steps.selected[fold.number])
+            divisor = self._divide_by(mean, deviation, selected, f"fold {fold.number}")
             # The numbers were taken on stored values; restate them for values as read so far.
             before = np.asarray(steps.scale[fold.number])
             centre[fold.number] = (mean - np.asarray(steps.centre[fold.number])) / before
-            scale[fold.number] = np.where(deviation > 0, deviation, 1.0) / before
+            scale[fold.number] = divisor / before
         data = responses.data
         if np.dtype(data.dtype).kind != "f":
             data = np.asarray(data).astype(np.float32)  # integers would round the z-scores read
-        return replace(responses, data=data, units="z", foldwise=steps.then(centre, scale))
+        units = self._name_units(responses)
+        return replace(responses, data=data, units=units, foldwise=steps.then(centre, scale))
 
 
 def compute_zscoring(block: np.ndarray, ddof: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ import pytest
 from neurodecode.core.artifacts import TEST, TRAIN, Foldwise, Responses, Split, make_samples
 from neurodecode.core.errors import DataError
 from neurodecode.preprocessing.zscore import Zscore
+from tests.examples import make_responses, make_split
 
 N, N_VOXELS, N_FOLDS = 24, 5, 3
 
@@ -124,3 +125,47 @@ def test_what_it_sees():
     assert Zscore().sees() == {"responses": "run"}
     assert Zscore(per="training").sees() == {"responses": "training"}
     assert Zscore.contact == "transductive"
+
+
+def test_sessions_lose_their_effects_and_runs_keep_theirs():
+    """Each session has its own gain and level, each run a shift of its own."""
+    rng = np.random.default_rng(5)
+    session, run = np.repeat(["01", "02", "03"], 40), np.tile(np.repeat(["01", "02"], 20), 3)
+    shift = np.where(run == "01", 0.0, 1.5)[:, None]
+    gain = np.array([1.0, 5.0, 0.2])[np.repeat([0, 1, 2], 40)][:, None]
+    signal = rng.normal(size=(120, 4)) + shift
+    samples = make_samples(
+        dataset="sessions", stimulus_id=[f"s{i}" for i in range(120)], session=session, run=run
+    )
+    responses = Responses(data=(100 + gain) * 3 + gain * signal, samples=samples)
+    out = Zscore(per="session").run(responses)
+    for name in np.unique(session):
+        inside = out.data[session == name]
+        np.testing.assert_allclose(inside.mean(axis=0), 0, atol=1e-9)
+        np.testing.assert_allclose(inside.std(axis=0), 1)
+    between = out.data[run == "02"].mean() - out.data[run == "01"].mean()
+    assert between > 0.8, "what differs between runs of a session stays"
+    assert np.corrcoef(out.data.ravel(), signal.ravel())[0, 1] > 0.95
+
+
+def test_percent_and_centring_are_as_named():
+    responses = make_responses()
+    data = np.abs(np.asarray(responses.data)) + 50
+    responses = replace(responses, data=data)
+    percent = Zscore(scale="mean").run(responses)
+    rows = responses.samples["run"] == "02"
+    own = data[rows].mean(axis=0)
+    np.testing.assert_allclose(percent.data[rows], 100 * (data[rows] / own - 1), atol=1e-4)
+    assert percent.units == "percent"
+    centred = Zscore(scale="none").run(responses)
+    np.testing.assert_allclose(centred.data[rows], data[rows] - own, atol=1e-4)
+    assert centred.units == responses.units
+    with pytest.raises(DataError, match=r"run-01: 8 of 8 voxels have a mean of 0.*keep_mean"):
+        Zscore(scale="mean").run(replace(responses, data=-data))
+    per_fold = Zscore(per="training").run(responses, make_split())
+    with pytest.raises(DataError, match="scale: mean needs values as they were measured"):
+        Zscore(scale="mean").run(per_fold)
+    split = make_split()
+    trained = Zscore(per="training", scale="mean").run(responses, split)
+    train = split.fold(0).train
+    np.testing.assert_allclose(trained.read(train, fold=0).mean(axis=0), 0, atol=1e-4)
