@@ -191,6 +191,11 @@ def make_subject_scores() -> dict[str, Scores]:
         f"0{k}": replace(first, values=first.values + 0.1 * rng.normal(size=N_VOXELS))
         for k in (1, 2, 3)
     }
+def make_volume_scores() -> Scores:
+    space = Space(
+        kind="volume", mask=np.ones((4, 2, 1), bool), affine=np.diag([3.0, 3.0, 3.0, 1.0])
+    )
+    return replace(make_voxel_scores(), space=space)
 
 
 def make_epochs() -> Responses:
@@ -524,6 +529,12 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "reconstruction.pretrained": _run_pretrained,
     "reconstruction.train_diffusion": _train_diffusion,
     "plotting.brain_map": lambda folder: [_case("plotting.brain_map", scores=make_voxel_scores())],
+    "plotting.volume_map": lambda folder: [
+        Case({"view": view}, {"scores": make_volume_scores()}) for view in ("slices", "mosaic")
+    ],
+    "plotting.interactive_map": lambda folder: [
+        Case({}, {"scores": make_voxel_scores()}), Case({}, {"scores": make_volume_scores()}),
+    ],
     "plotting.report": lambda folder: [
         Case({}, {"show": [make_scores(), make_document(), make_reconstructions()]})
     ],

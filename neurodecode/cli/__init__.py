@@ -11,7 +11,7 @@ accept.py   re-sign a result after a change known to be harmless
 show.py     what is inside a result
 list.py     stages, pipelines, datasets
 plot.py     a result on the brain, as a picture or a page
-export.py   a result as npy, CSV, NIfTI, GIFTI, safetensors, PNG, HTML
+export.py   a result as npy, CSV, NIfTI, GIFTI, safetensors, PNG, HTML; maps as a BIDS derivative
 verify.py   find damage
 gc.py       remove what no pipeline needs
 doctor.py   packages, devices, data folders, disk

@@ -23,6 +23,13 @@ def command(
         str,
         typer.Option("--as", help="auto, npy, csv, nifti, gifti, safetensors, png or html."),
     ] = "auto",
+    bids: Annotated[
+        bool, typer.Option("--bids", help="Maps under the names of a BIDS derivative, only.")
+    ] = False,
+    entity: Annotated[
+        list[str] | None,
+        typer.Option("--entity", help="For --bids, as task=objects or space=T1w; repeatable."),
+    ] = None,
 ) -> None:
     """Write a result's arrays, tables, maps, images and pages as ordinary files."""
     from neurodecode.cli.console import say
@@ -33,6 +40,10 @@ def command(
 
     check_form(form)
     step, _, wanted = step.partition(".") if "[" not in step else (step, "", "")
+    if bids or entity:
+        for path in _write_maps(pipeline, step, wanted, out, overrides, branch, cache, entity):
+            say(str(path))
+        return
     written: list[Path] = []
     has: dict[str, list[str]] = {}
     for path, card in find_done(pipeline, step, overrides, branch, cache):
@@ -50,6 +61,43 @@ def command(
             f"export: nothing of {step}{'.' + wanted if wanted else ''} can be written --as "
             f"{form}. It has: {forms or 'no such output'}."
         )
+
+
+def _write_maps(
+    pipeline: str,
+    step: str,
+    wanted: str,
+    out: Path,
+    overrides: list[str] | None,
+    branch: list[str] | None,
+    cache: Path | None,
+    entity: list[str] | None,
+) -> list[Path]:
+    """Write every map of a step as a BIDS derivative."""
+    from neurodecode.cli.export_bids import find_entities, read_entities, write_bids
+    from neurodecode.cli.options import find_instances, open_graph
+    from neurodecode.cli.show import find_done
+    from neurodecode.core.artifacts import Scores
+    from neurodecode.core.errors import UserError
+    from neurodecode.core.store import read_outputs_of
+
+    given = read_entities(entity or [])
+    graph = open_graph(pipeline, overrides, branch)
+    instances = {i.label: i for i in find_instances(graph, step)}
+    written: list[Path] = []
+    for path, card in find_done(pipeline, step, overrides, branch, cache):
+        instance = instances[card["label"]]
+        entities = {**find_entities(graph, instance), **given}
+        for output, artifact in read_outputs_of(path).items():
+            if isinstance(artifact, Scores) and wanted in ("", output):
+                name = instance.name if len(card["outputs"]) == 1 else f"{instance.name} {output}"
+                written += write_bids(artifact, out, entities, card, name)
+    if not written:
+        raise UserError(
+            f"--bids: {step} holds no scores, and only their maps are written so. Leave --bids "
+            "out, or name a step of evaluation.encoding, say."
+        )
+    return written
 
 
 def make_safe(name: Any) -> str:

@@ -24,6 +24,7 @@ from neurodecode.core.checks import list_names, name_known
 from neurodecode.core.errors import UserError
 from neurodecode.core.tables import Table
 
+N_VERTICES = {"fsaverage5": 10_242, "fsaverage6": 40_962, "fsaverage": 163_842}  # per hemisphere
 FORMS = ("auto", "npy", "csv", "nifti", "gifti", "safetensors", "png", "html")
 
 
@@ -116,13 +117,8 @@ def _write_csv(artifact: Artifact, base: Path) -> list[Path]:
 def _write_nifti(scores: Scores, base: Path) -> list[Path]:
     import nibabel
 
-    space: Space = scores.space
-    mask = np.asarray(space.mask).astype(bool)
-    volume = np.full(mask.shape, np.nan, np.float32)
-    volume[mask] = np.asarray(scores.values)
-    affine = np.eye(4) if space.affine is None else np.asarray(space.affine)
     path = base.with_name(f"{base.name}.nii.gz")
-    nibabel.save(nibabel.Nifti1Image(volume, affine), path)
+    nibabel.save(make_nifti(np.asarray(scores.values), scores.space), path)
     return [path]
 
 
@@ -130,22 +126,49 @@ def _write_gifti(scores: Scores, base: Path) -> list[Path]:
     """Write one file per hemisphere, NaN where there are no data."""
     import nibabel
 
-    n_vertices = {"fsaverage5": 10242, "fsaverage6": 40962, "fsaverage": 163842}
-    if scores.space.mesh not in n_vertices:
-        raise UserError(
-            f"--as gifti: the mesh '{scores.space.mesh}' is not known. "
-            f"Known: {list_names(n_vertices)}."
-        )
-    n = n_vertices[scores.space.mesh]
-    whole = np.full(2 * n, np.nan, np.float32)
-    whole[np.asarray(scores.space.vertices)] = np.asarray(scores.values)
     written = []
-    for side, values in (("L", whole[:n]), ("R", whole[n:])):
-        array = nibabel.gifti.GiftiDataArray(values, intent="NIFTI_INTENT_SHAPE")
+    for side, image in make_gifti(np.asarray(scores.values), scores.space).items():
         path = base.with_name(f"{base.name}_hemi-{side}.func.gii")
-        nibabel.save(nibabel.gifti.GiftiImage(darrays=[array]), path)
+        nibabel.save(image, path)
         written.append(path)
     return written
+
+
+def make_nifti(values: np.ndarray, space: Space) -> Any:
+    """Return the values of a mask's voxels as a NIfTI image, NaN outside it."""
+    import nibabel
+
+    mask = np.asarray(space.mask).astype(bool)
+    volume = np.full(mask.shape, np.nan, np.float32)
+    volume[mask] = values
+    affine = np.eye(4) if space.affine is None else np.asarray(space.affine)
+    return nibabel.Nifti1Image(volume, affine)
+
+
+def make_gifti(values: np.ndarray, space: Space) -> dict[str, Any]:
+    """Return a GIFTI image for each hemisphere, "L" and "R", NaN where there are no data.
+
+    Raises
+    ------
+    UserError
+        How many vertices the mesh has is not known.
+    """
+    import nibabel
+
+    if space.mesh not in N_VERTICES:
+        raise UserError(
+            f"--as gifti: the mesh '{space.mesh}' is not known. Known: {list_names(N_VERTICES)}."
+        )
+    n = N_VERTICES[space.mesh]
+    whole = np.full(2 * n, np.nan, np.float32)
+    whole[np.asarray(space.vertices)] = values
+    images = {}
+    for side, name, half in (("L", "Left", whole[:n]), ("R", "Right", whole[n:])):
+        array = nibabel.gifti.GiftiDataArray(half, intent="NIFTI_INTENT_SHAPE")
+        # what viewers tell the hemispheres by
+        meta = nibabel.gifti.GiftiMetaData({"AnatomicalStructurePrimary": f"Cortex{name}"})
+        images[side] = nibabel.gifti.GiftiImage(darrays=[array], meta=meta)
+    return images
 
 
 def _write_safetensors(model: Model, base: Path) -> list[Path]:

@@ -113,23 +113,28 @@ def read_threshold(text: str | None) -> dict[str, float | None]:
         return settings
     for part in text.split(","):
         found = _THRESHOLD.fullmatch(part)
-        below = found is not None and found[2] in "<=≤"
-        try:
-            number = float(found[3]) if found else 0.0
-        except ValueError:
-            found = None
-        beyond = not number > 0 or (below and number > 1)
-        if found is None or (found[1] == "q") != below or found[1] == "p" or beyond:
-            uncorrected = " p is not corrected for the number of voxels; q is." if (
-                found is not None and found[1] == "p"
-            ) else ""  # fmt: skip
+        kind, sign, number = _read_parts(found) if found else ("", "", 0.0)
+        right = {"q": sign in "<=≤" and number <= 1, "value": sign in ">=≥"}
+        if not right.get(kind, False) or not number > 0:
+            uncorrected = (
+                " p is not corrected for the number of voxels; q is." if kind == "p" else ""
+            )
             raise UserError(
                 f"--threshold: '{show(part)}' is no threshold.{uncorrected} Allowed: q<0.05 "
                 "(corrected p), value>0.2 (distance from zero), both with a comma, none. Quote it: "
                 "--threshold 'q<0.05'."
             )
-        settings["q_threshold" if found[1] == "q" else "value_threshold"] = number
+        settings[f"{kind}_threshold"] = number
     return settings
+
+
+def _read_parts(found: re.Match[str]) -> tuple[str, str, float]:
+    """Return what a threshold is of, its sign and its number; 0 where that is none."""
+    try:
+        number = float(found[3])
+    except ValueError:
+        number = 0.0
+    return found[1].strip("|"), found[2], number
 
 
 def _find_scores(

@@ -84,7 +84,7 @@ def choose_values(
     """
     values = np.asarray(scores.values, np.float64)
     unit, chance = UNITS[scores.scale], find_chance(scores)
-    label = scores.metric if unit in scores.metric.split() else f"{scores.metric} ({unit})"
+    label = scores.metric if unit in scores.metric.lower().split() else f"{scores.metric} ({unit})"
     notes: list[str] = []
     ceilings = _read_ceilings(scores, ceiling, where)
     if rule.divide_by_ceiling:

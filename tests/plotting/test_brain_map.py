@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from neurodecode.core.artifacts import Space
 from neurodecode.core.errors import DataError
-from neurodecode.plotting.brain_figure import BrainFigure, ColourScale, plot_brain
-from neurodecode.plotting.brain_map import BrainMap, round_up, to_vertices
-from neurodecode.plotting.brain_panels import draw_flat, draw_inflated, measure_flat
-from neurodecode.plotting.figures import encode_png
-from neurodecode.plotting.fsaverage5 import HEMISPHERES, N_VERTICES, load_mesh, project_volume
+from neurodecode.plotting.brain_figure import BrainFigure, Layers, plot_brain
+from neurodecode.plotting.brain_map import BrainMap
+from neurodecode.plotting.brain_panels import Paint, draw_flat, draw_solid, measure_flat
+from neurodecode.plotting.colours import ColourScale
+from neurodecode.plotting.cortex import DEPTHS, load_fsaverage5, project_volume
+from neurodecode.plotting.figures import encode_figure, encode_png
+from neurodecode.plotting.fsaverage5 import HEMISPHERES, N_VERTICES, load_mesh
 from tests.plotting.plotting_data import LEAK, decode, make_map
 
 
@@ -38,7 +43,7 @@ SCALE = ColourScale(0.0, 1.0, "viridis", "r", 0.1)
 
 @pytest.fixture(scope="module")
 def whole() -> BrainFigure:
-    return plot_brain(plant(), SCALE)
+    return plot_brain(Layers(plant()), SCALE, views=("lateral",))
 
 
 def check_planted(drawn: BrainFigure, side: str, value: float) -> np.ndarray:
@@ -78,17 +83,20 @@ def test_planted_vertices_have_their_colour_on_the_flat_map(
 
 def test_crop_to_data_moves_values_along() -> None:
     drawn = plot_brain(
-        plant(), SCALE, with_data=np.isfinite(plant()) & (np.arange(20_484) < 10_242)
+        Layers(plant()),
+        SCALE,
+        shapes=("flat",),
+        with_data=np.isfinite(plant()) & (np.arange(20_484) < 10_242),
     )
     assert set(drawn.flat) == {"left"}
     check_planted(drawn, "left", 0.5)
 
 
 def test_inflated_views_show_the_occipital_pole_where_it_is() -> None:
-    values = plant()
+    values, cortex = plant(), load_fsaverage5()
     for side, half in (("left", values[:N_VERTICES]), ("right", values[N_VERTICES:])):
         for view in ("lateral", "medial"):
-            panel = draw_inflated(side, view, half, SCALE, 1.0)
+            panel = draw_solid(cortex, "inflated", side, view, Paint(half, SCALE), 1.0)
             coloured = np.ptp(panel.pixels, axis=2) > 0.1
             share = np.nonzero(coloured)[1].mean() / panel.pixels.shape[1]
             # Anterior is on the left where one looks at a left hemisphere from outside.
@@ -100,12 +108,12 @@ def test_inflated_views_show_the_occipital_pole_where_it_is() -> None:
 def test_flat_maps_lie_with_the_occipital_poles_towards_the_middle_and_the_crown_up(
     side: str,
 ) -> None:
-    points, _ = load_mesh(side, "pial")
+    points, cortex = load_mesh(side, "pial")[0], load_fsaverage5()
 
     def find_middle(seed: int) -> np.ndarray:
         near = np.linalg.norm(points - points[seed], axis=1) < 12
         values = np.where(near, 0.5, np.nan)
-        panel = draw_flat(side, values, SCALE, 1.0, measure_flat(side))
+        panel = draw_flat(cortex, side, Paint(values, SCALE), 1.0, measure_flat(cortex, side))
         rows, columns = np.nonzero(np.ptp(panel.pixels, axis=2) > 0.1)
         return np.array([columns.mean(), rows.mean()]) / panel.pixels.shape[1::-1]
 
@@ -119,8 +127,13 @@ def test_flat_maps_lie_with_the_occipital_poles_towards_the_middle_and_the_crown
 
 def test_same_bytes_again(whole: BrainFigure) -> None:
     first = encode_png(whole.figure)
-    assert np.array_equal(first, encode_png(plot_brain(plant(), SCALE).figure))
+    again = plot_brain(Layers(plant()), SCALE, views=("lateral",)).figure
+    assert np.array_equal(first, encode_png(again))
     assert b"Software" not in first.tobytes()
+    drawn = encode_figure(whole.figure, "svg")
+    assert drawn.tobytes().startswith(b"<?xml")
+    assert np.array_equal(drawn, encode_figure(again, "svg"))
+    assert b"<dc:date>" not in drawn.tobytes()
 
 
 def make_vertex_scores() -> tuple[np.ndarray, Space]:
@@ -148,13 +161,13 @@ def test_volume_agrees_with_nilearn() -> None:
     import nibabel
     from nilearn.surface import vol_to_surf
 
-    from neurodecode.plotting.fsaverage5 import DEPTHS, find_files
+    from neurodecode.plotting.fsaverage5 import find_files
 
     affine = np.diag([3.0, 3.0, 3.0, 1.0])
     affine[:3, 3] = [-90, -126, -72]
     x, y, z = np.meshgrid(*(np.arange(n) for n in (60, 72, 60)), indexing="ij")
     volume = np.sin(x / 9) + np.cos(y / 11) + z / 30
-    ours = project_volume(volume, np.ones(volume.shape, bool), affine)
+    ours = project_volume(load_fsaverage5(), volume, np.ones(volume.shape, bool), affine)
     files = find_files()
     theirs = vol_to_surf(
         nibabel.Nifti1Image(volume, affine),
@@ -173,7 +186,7 @@ def test_masked_volume_never_mixes_in_what_is_outside() -> None:
     mask = np.zeros((45, 54, 45), bool)
     mask[:, :12] = True  # the back of the head
     space = Space(kind="volume", mask=mask, affine=affine)
-    found = to_vertices(np.full(mask.sum(), 0.25), space)
+    found = load_fsaverage5().place(np.full(mask.sum(), 0.25), space)
     assert 500 < np.isfinite(found).sum() < 10_000
     np.testing.assert_allclose(found[np.isfinite(found)], 0.25)
     points = np.concatenate([load_mesh(side, "pial")[0] for side in HEMISPHERES])
@@ -192,7 +205,7 @@ def test_a_volume_beside_the_brain_is_refused() -> None:
     [
         (Space(kind="sensors", names=np.array(["Cz"])), "scores of sensors"),
         (Space(kind="parcels", names=np.array(["V1"])), "scores_chart"),
-        (Space(kind="surface", mesh="fsaverage", vertices=np.array([1])), "Resample"),
+        (Space(kind="surface", mesh="fsaverage", vertices=np.array([1])), "mesh_files"),
         (Space(kind="surface", mesh="fsaverage5", vertices=np.array([20_484])), "outside"),
         (Space(kind="surface", mesh="fsaverage5", vertices=np.array([1, 2])), "1 values for 2"),
     ],
@@ -202,11 +215,143 @@ def test_refuses_other_spaces(space: Space, words: str) -> None:
         BrainMap().run(make_map(np.ones(1), space))
 
 
-def test_two_sided_colours_where_values_lie_on_both_sides_of_chance() -> None:
-    _, space = make_vertex_scores()
-    scores = make_map(np.zeros(1), space)
-    both = BrainMap()._choose_scale(scores, np.array([-0.2, 0.3, 0.1]))
-    one = BrainMap()._choose_scale(scores, np.array([0.2, 0.3, 0.1]))
-    assert (both.name, both.low, both.high) == ("RdBu_r", -0.3, 0.3)
-    assert (one.name, one.low, one.high) == ("inferno", 0.0, 0.3)
-    assert round_up(0.31) == 0.4
+@pytest.mark.parametrize(
+    ("view", "axis", "sign"),
+    [("lateral", 0, -1), ("medial", 0, 1), ("dorsal", 2, 1), ("ventral", 2, -1),
+     ("posterior", 1, -1), ("anterior", 1, 1)],
+)  # fmt: skip
+@pytest.mark.parametrize("side", HEMISPHERES)
+def test_each_view_shows_the_side_it_is_named_after(
+    view: str, axis: int, sign: int, side: str
+) -> None:
+    cortex = load_fsaverage5()
+    points, _ = cortex.meshes[side, "pial"]
+    if axis == 0 and side == "right":
+        sign = -sign
+    seed = (sign * points[:, axis]).argmax()
+    for near, seen in ((seed, True), ((-sign * points[:, axis]).argmax(), False)):
+        patch = np.linalg.norm(points - points[near], axis=1) < 9
+        paint = Paint(np.where(patch, 0.5, np.nan), SCALE)
+        coloured = np.ptp(draw_solid(cortex, "pial", side, view, paint, 1.0).pixels, axis=2) > 0.1
+        assert coloured.any() == seen
+
+
+def test_front_is_up_from_above_and_below_where_the_sides_change_place() -> None:
+    cortex = load_fsaverage5()
+    for view, outward in (("dorsal", -1), ("ventral", 1)):
+        panel = draw_solid(cortex, "pial", "left", view, Paint(plant()[:N_VERTICES], SCALE), 1.0)
+        points, _ = cortex.meshes["left", "pial"]
+        assert np.corrcoef(panel.positions[:, 1], points[:, 1])[0, 1] < -0.99
+        # the outside of the left hemisphere, at low x
+        assert np.corrcoef(panel.positions[:, 0], points[:, 0])[0, 1] * -outward > 0.99
+
+
+def test_all_views_and_shapes_are_on_the_figure_and_regions_on_all_of_them() -> None:
+    region = np.zeros(2 * N_VERTICES, bool)
+    region[find_patch("left")] = True
+    views = ("posterior", "ventral")
+    bare = np.full(2 * N_VERTICES, np.nan)
+    with_line, without = (
+        plot_brain(Layers(bare, outlines=o), SCALE, shapes=("pial", "white"), views=views)
+        for o in ({"V1": region}, {})
+    )
+    expected = {(s, h, v) for s in ("pial", "white") for h in HEMISPHERES for v in views}
+    assert set(with_line.solid) == expected
+    pictures = []
+    for drawn in (with_line, without):
+        drawn.figure.canvas.draw()
+        pictures.append(np.asarray(drawn.figure.canvas.buffer_rgba())[..., :3].astype(int))
+    for key, (panel, left, top) in with_line.solid.items():
+        rows, columns = panel.pixels.shape[:2]
+        box = slice(top, top + rows), slice(left, left + columns)
+        differs = (pictures[0][box] != pictures[1][box]).any()
+        assert differs == (key[1] == "left"), key
+
+
+def test_below_the_threshold_values_fade_by_the_square_of_their_nearness() -> None:
+    """Taylor et al. 2023: opacity (value / threshold)²; an outline where it is reached."""
+    vertices, space = make_vertex_scores()
+    values = np.full(len(vertices), 0.8)
+    values[vertices >= N_VERTICES] = 0.2
+    document = BrainMap(
+        value_threshold=0.4, limits=(0.0, 1.0), surfaces=("flat",), colours="viridis"
+    ).run(make_map(values, space))
+    pixels = decode(document, "brain_map.png").astype(float)
+    passing = np.rint(255 * SCALE(np.array([0.8]))[0])
+    assert (np.abs(pixels - passing).max(axis=2) <= 3).sum() > 2000
+    # gyri and sulci, each mixed with a quarter of the colour: (0.2 / 0.4)²
+    colour = 255 * SCALE(np.array([0.2]))[0]
+    for grey in (0.86, 0.70):
+        mixed = 0.25 * colour + 0.75 * 255 * grey
+        assert (np.abs(pixels - mixed).max(axis=2) <= 3).sum() > 300
+    assert "fading with the square" in document.html
+    hidden = BrainMap(value_threshold=0.4, below_threshold="hide", surfaces=("flat",)).run(
+        make_map(values, space)
+    )
+    assert "Shown where |r| ≥ 0.4" in hidden.html
+
+
+def write_meshes(
+    folder: Path, shapes: tuple[str, ...] = ("inflated",)
+) -> dict[str, dict[str, str]]:
+    """Write an octahedron per hemisphere, of 6 vertices each, as a lab's own meshes."""
+    import nibabel
+
+    points = 30 * np.array(
+        [[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]], np.float32
+    )
+    faces = np.array([[x, y, z] for x in (0, 1) for y in (2, 3) for z in (4, 5)], np.int32)
+    named: dict[str, dict[str, str]] = {}
+    for side, shift in (("left", -40), ("right", 40)):
+        for shape in shapes:
+            placed = np.add(points, [shift, 0, 0], dtype=np.float32)
+            kinds = {"NIFTI_INTENT_POINTSET": placed, "NIFTI_INTENT_TRIANGLE": faces}
+            arrays = [nibabel.gifti.GiftiDataArray(a, intent) for intent, a in kinds.items()]
+            path = folder / f"{side}_{shape}.surf.gii"
+            nibabel.save(nibabel.gifti.GiftiImage(darrays=arrays), path)
+            named.setdefault(side, {})[shape] = str(path)
+    return named
+
+
+def test_meshes_of_ones_own(tmp_path: Path) -> None:
+    files = write_meshes(tmp_path)
+    space = Space(kind="surface", mesh="sub-01", vertices=np.arange(12))
+    scores = make_map(np.linspace(0.1, 0.9, 12), space)
+    stage = BrainMap(mesh_files=files, surfaces=("inflated",), views=("lateral", "dorsal"))
+    document = stage.run(scores)
+    assert "meshes given as files" in document.html
+    assert "12 of the 12 vertices" in document.html
+    assert (np.ptp(decode(document, "brain_map.png"), axis=2) > 60).sum() > 5000
+    assert {str(p) for p in stage.sources()} == {p for s in files.values() for p in s.values()}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda f: f.pop("right"), "no shape of the right hemisphere"),
+        (lambda f: f["left"].update(infl="x"), "Unknown shape 'infl'"),
+        (lambda f: f["left"].update(inflated="nowhere.gii"), "is not there"),
+        (
+            lambda f: f["left"].update(curvature=f["left"]["inflated"]),
+            "one value for each of the 6",
+        ),
+        (lambda f: f["left"].update(pial=f["bad"]["file"]), "cannot be read as GIFTI"),
+    ],
+)
+def test_meshes_that_do_not_fit_are_refused(
+    change: Callable[[dict[str, dict[str, str]]], None], words: str, tmp_path: Path
+) -> None:
+    files = write_meshes(tmp_path)
+    (tmp_path / "bad.gii").write_text("<GIFTI")
+    files["bad"] = {"file": str(tmp_path / "bad.gii")}
+    change(files)
+    files.pop("bad")
+    space = Space(kind="surface", mesh="sub-01", vertices=np.arange(12))
+    with pytest.raises(DataError, match=words):
+        BrainMap(mesh_files=files, surfaces=("inflated",)).run(make_map(np.ones(12), space))
+
+
+def test_a_shape_that_the_mesh_lacks_is_refused(tmp_path: Path) -> None:
+    space = Space(kind="surface", mesh="sub-01", vertices=np.arange(12))
+    with pytest.raises(DataError, match="no flat surface"):
+        BrainMap(mesh_files=write_meshes(tmp_path)).run(make_map(np.ones(12), space))
