@@ -381,9 +381,8 @@ class Fmriprep(Stage):
         return space, columns, [f"{told}{len(columns)}."] if len(sizes) > 1 else []
 
     def _name_run(self, run: _Run) -> SeriesRun:
-        marks = self.flagged == "censor" and run.confounds is not None
         bold = run.bold
         return SeriesRun(
             run.file, bold.subject, bold.session, bold.run, run.scans, run.start_s, run.events,
-            {"censored": run.flagged[run.scans]} if marks else {},
+            {"censored": run.flagged[run.scans]} if self.flagged == "censor" else {},
         )  # fmt: skip

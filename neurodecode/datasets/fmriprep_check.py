@@ -65,7 +65,7 @@ def _describe(run: RunCheck) -> list[str]:
         f"{steps.mean():.3f}" if len(steps) else "not known",
         f"{steps.max():.3f}" if len(steps) else "not known",
         str(run.confounds.n_unsteady) if run.confounds is not None else "not known",
-        str(int(run.flagged[run.scans].sum())),
+        str(int(run.flagged[run.scans[0] :].sum())),
         str(len(run.events["onset"])) if run.events else "none",
     ]
 
@@ -77,7 +77,10 @@ def _list_notices(run: RunCheck, flagged: str) -> list[str]:
             f"{run.name} has no table of confounds: whether its first scans were steady is not "
             "known, and none was dropped for it."
         )
-    n_flagged = int(run.flagged[run.scans].sum())
+    n_dropped = int(run.scans[0])
+    if n_dropped:
+        found.append(f"{run.name}: the first {n_dropped} scans are left out; times count them.")
+    n_flagged = int(run.flagged[n_dropped:].sum())
     if n_flagged:
         done = {
             "censor": "marked in the column 'censored'",
