@@ -2,5 +2,6 @@
 
 ridge.py             voxelwise ridge, an alpha per voxel
 banded_ridge.py      several feature spaces, each with a weight per voxel
-columns.py           which voxels all folds predict
+kernel_ridge.py      nonlinear: polynomial, radial and cosine kernels
+fold_inputs.py       what they share: rows read once, predictions and models of all folds
 """

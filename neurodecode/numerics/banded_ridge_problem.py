@@ -294,9 +294,7 @@ class KernelBands:
                 out[block] = weight * (columns.T @ dual) / self._scale[block, None]
         return out
 
-    def _combine(
-        self, split: int, a: np.ndarray, b: np.ndarray, weights: np.ndarray
-    ) -> np.ndarray:
+    def _combine(self, split: int, a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return K_γ of rows a and b with rows a, (n_a + n_b, n_a), about the mean of a."""
         if self._shared is None:
             return np.tensordot(weights, self._each[split], 1)

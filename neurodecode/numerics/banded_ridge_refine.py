@@ -177,9 +177,7 @@ def evaluate_deltas(
     return score / count, slope / count[:, None]
 
 
-def _score_weights(
-    split: _Split, b: np.ndarray, scoring: Scoring
-) -> tuple[np.ndarray, np.ndarray]:
+def _score_weights(split: _Split, b: np.ndarray, scoring: Scoring) -> tuple[np.ndarray, np.ndarray]:
     """Return the score of weights and its gradient by them."""
     image, total = b @ split.gram, np.where(split.defined, split.total, 1.0)
     cross, square = (np.einsum("ij,ij->i", b, other) for other in (split.c, image))

@@ -96,9 +96,7 @@ def test_validation_rows_choose_and_are_not_fitted():
     old, new = before.for_fold(0), after.for_fold(0)
     chosen_alike = (old["deltas"] == new["deltas"]).all(axis=0)
     assert chosen_alike.any()
-    np.testing.assert_array_equal(
-        old["weights"][:, chosen_alike], new["weights"][:, chosen_alike]
-    )
+    np.testing.assert_array_equal(old["weights"][:, chosen_alike], new["weights"][:, chosen_alike])
     assert (roles == TEST).any(axis=1).all()
     assert before.n_folds == N_FOLDS
 

@@ -127,9 +127,7 @@ def test_standardized_features_are_scaled_by_the_training_rows(solver):
         X, Y, BANDS, train, candidates, ALPHAS, options, validation=validation
     )
     scaled = (X - X[rows].mean(axis=0)) / X[rows].std(axis=0)
-    plain = fit_banded_ridge_cv(
-        scaled, Y, BANDS, train, candidates, ALPHAS, validation=validation
-    )
+    plain = fit_banded_ridge_cv(scaled, Y, BANDS, train, candidates, ALPHAS, validation=validation)
     np.testing.assert_allclose(fit.deltas, plain.deltas)
     np.testing.assert_allclose(fit.weights, plain.weights / X[rows].std(axis=0)[:, None], atol=1e-8)
     truth = Y[rows] - Y[rows].mean(axis=0)
@@ -209,9 +207,7 @@ def test_refinement_gains_and_never_loses(n, sizes, scoring):
     bands = list(zip([0, *last[:-1]], last, strict=True))
     candidates, options = make_band_weights(3, 5, seed=4), RidgeOptions(scoring=scoring)
     before = fit_banded_ridge_cv(X, Y, bands, folds, candidates, ALPHAS, options)
-    after = fit_banded_ridge_cv(
-        X, Y, bands, folds, candidates, ALPHAS, options, refine_steps=8
-    )
+    after = fit_banded_ridge_cv(X, Y, bands, folds, candidates, ALPHAS, options, refine_steps=8)
     assert (after.scores >= before.scores).all()
     assert (after.scores - before.scores).mean() > 1e-3
     for t in np.flatnonzero(after.scores > before.scores)[:4]:
