@@ -112,7 +112,7 @@ class KernelRidge(Stage):
             weights="float32",
         )
         predicted, arrays, warnings = [], [], []
-        for fold, labels, (train, validation, test) in zip(
+        for fold, labels, (_, validation, test) in zip(
             track(given.folds, self.stage), folds, given.roles, strict=True
         ):
             X, Y = given.read(fold.number)

@@ -11,6 +11,7 @@ banded_ridge_problem.py, how they are scored in banded_ridge_search.py.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -251,7 +252,7 @@ def _make_refinable(
     turned = np.zeros((len(X), edges[-1]))
     turned[used] = np.concatenate(columns, axis=1)
     parts = collect_parts(turned, Y, rows, options.block_rows)
-    return PrimalBands(parts, splits, refit, list(zip(edges, edges[1:], strict=False)), **how)
+    return PrimalBands(parts, splits, refit, list(itertools.pairwise(edges)), **how)
 
 
 def _solve(

@@ -36,7 +36,7 @@ from neurodecode.numerics.banded_ridge_checks import (
 from neurodecode.numerics.banded_ridge_problem import Basis, Refit
 from neurodecode.numerics.banded_ridge_search import search_candidates
 from neurodecode.numerics.moments import TargetMoments, compute_mean, compute_scale, iterate_blocks
-from neurodecode.numerics.ridge_basis import hold_out, make_kernel_basis
+from neurodecode.numerics.ridge_basis import decompose, hold_out, make_kernel_basis
 from neurodecode.numerics.ridge_grid import DEFAULT_ALPHAS, RidgeOptions
 from neurodecode.numerics.ridge_problem import Splits
 
@@ -261,8 +261,9 @@ class KernelCandidates:
     def prepare(self, weights: np.ndarray) -> Refit:
         """Return the basis of all training rows under a gamma; it gives dual coefficients."""
         kernel = self._compute(self.whole, self.whole[:0], float(weights[0]))
-        values, dual = make_kernel_basis(self._centre(kernel, len(self.whole)))
-        return Refit(values, dual * values, dual)
+        # Not without small components, as for scoring: of a new row's kernel they hold a share.
+        values, vectors = decompose(self._centre(kernel, len(self.whole)))
+        return Refit(values, vectors, vectors)
 
     def average_kernel(self, gamma: float) -> np.ndarray:
         """Return the mean over training rows of their kernel with each of them."""
