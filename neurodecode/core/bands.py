@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -47,7 +48,7 @@ def read_bands(
         check_known(name, list(found), what="band", where=where)
     kept = {name: found[name] for name in wanted or found}
     edges = np.cumsum([0, *(v.shape[1] for v in kept.values())]).tolist()
-    bands = dict(zip(kept, zip(edges[:-1], edges[1:], strict=True), strict=True))
+    bands = dict(zip(kept, itertools.pairwise(edges), strict=True))
     return np.concatenate(list(kept.values()), axis=1), bands
 
 

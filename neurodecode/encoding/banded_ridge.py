@@ -12,13 +12,11 @@ import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from neurodecode.core.artifacts import Features, Model, Predictions, Responses, Split
-from neurodecode.core.bands import read_bands
 from neurodecode.core.progress import track
-from neurodecode.core.rows import check_foldwise, find_used_rows, group_samples, list_predicted_rows
 from neurodecode.core.stage import Sight, Stage
-from neurodecode.encoding.columns import find_columns
+from neurodecode.encoding.fold_inputs import read_fold_inputs
 from neurodecode.numerics.band_weights import CONCENTRATIONS, make_band_weights
-from neurodecode.numerics.banded_ridge_folds import OuterBandedFit, fit_banded_folds
+from neurodecode.numerics.banded_ridge_folds import fit_banded_folds
 from neurodecode.numerics.ridge import DEFAULT_ALPHAS, RidgeOptions
 
 
@@ -123,18 +121,12 @@ class BandedRidge(Stage):
         band_predictions : Predictions, shape (n_rows, n_bands, n_voxels)
             With ``by_band``. They sum to the predictions.
         """
-        check_foldwise(responses, split, self.stage)
-        columns = find_columns(responses, self.stage)
-        used = find_used_rows(split)
-        place = np.full(len(split.samples), -1)
-        place[used] = np.arange(len(used))
-        samples = responses.samples.take(used)
-        X, bands = read_bands(features, samples, self.stage, self.bands)
-        folds = list(split.folds())
+        given = read_fold_inputs(features, responses, split, self.stage, self.bands)
+        bands = given.bands
         fits = fit_banded_folds(
-            lambda k: (X, responses.read(used, fold=k).reshape(len(used), -1)),
-            [(place[f.train], place[f.validation], place[f.test]) for f in folds],
-            group_samples(samples, split.unit, self.stage),
+            given.read,
+            given.roles,
+            given.groups,
             list(bands.values()),
             make_band_weights(len(bands), self.n_candidates, self.concentration, self.seed),
             self.alphas,
@@ -149,43 +141,33 @@ class BandedRidge(Stage):
             refine_steps=self.refine_steps,
             n_inner_folds=self.n_inner_folds,
             seed=self.seed,
-            shared=responses.foldwise is None,
+            shared=given.shared,
             by_band=self.by_band,
         )
-        arrays: dict[str, np.ndarray] = {}
-        warnings: list[str] = []
-        made: list[OuterBandedFit] = []
-        for fold, outer in zip(folds, track(fits, self.stage, len(folds)), strict=True):
-            prefix = f"fold{fold.number}/"
-            arrays[prefix + "weights"] = outer.fit.weights
-            arrays[prefix + "intercept"] = outer.fit.intercept
-            arrays[prefix + "deltas"] = outer.fit.deltas
-            arrays[prefix + "cv_scores"] = outer.fit.scores
-            warnings += [f"fold {fold.number}: {text}" for text in outer.fit.warnings]
-            made.append(outer)
-        rows = list_predicted_rows(responses.samples, [f.test for f in folds])
-        rest, space = tuple(responses.data.shape[2:]), responses.space
-        if responses.foldwise is not None and len(columns) < responses.data.shape[1]:
-            space = space.take_columns(columns)
-        about = {
-            "rows": rows, "of": "responses", "split": split.digest, "unit": split.unit,
-            "space": space,
-        }  # fmt: skip
-        data = np.concatenate([outer.predictions for outer in made])
+        made = list(track(fits, self.stage, len(given.folds)))
+        arrays = [
+            {
+                "weights": outer.fit.weights,
+                "intercept": outer.fit.intercept,
+                "deltas": outer.fit.deltas,
+                "cv_scores": outer.fit.scores,
+            }
+            for outer in made
+        ]
+        warnings = [
+            f"fold {fold.number}: {text}"
+            for fold, outer in zip(given.folds, made, strict=True)
+            for text in outer.fit.warnings
+        ]
         outputs: BandedRidgeOutputs = {
-            "predictions": Predictions(data=data.reshape(len(data), len(columns), *rest), **about),
-            "model": Model(
-                stage=self.stage,
-                settings={**self.settings(), "columns": bands, "warnings": warnings},
-                arrays=arrays,
-                n_folds=split.n_folds,
-                split=split.digest,
+            "predictions": given.give_predictions([outer.predictions for outer in made]),
+            "model": given.give_model(
+                self.stage, {**self.settings(), "warnings": warnings}, arrays
             ),
         }
         if self.by_band:
-            outputs["band_predictions"] = Predictions(
-                data=np.concatenate([np.asarray(outer.by_band) for outer in made]),
+            outputs["band_predictions"] = given.give_predictions(
+                [np.asarray(outer.by_band) for outer in made],
                 extractor={"name": self.stage, "bands": list(bands)},
-                **about,
             )
         return outputs

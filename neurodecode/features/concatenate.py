@@ -5,6 +5,7 @@ Rows are joined by identity; nothing is scaled or fitted.
 
 from __future__ import annotations
 
+import itertools
 from typing import ClassVar, Self
 
 import numpy as np
@@ -77,5 +78,5 @@ class Concatenate(Stage):
             data=np.concatenate(list(kept.values()), axis=1),
             items=items,
             extractor={"name": self.stage, "of": extractors, **self.settings()},
-            bands=dict(zip(kept, zip(edges[:-1], edges[1:], strict=True), strict=True)),
+            bands=dict(zip(kept, itertools.pairwise(edges), strict=True)),
         )

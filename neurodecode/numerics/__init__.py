@@ -4,6 +4,7 @@ ridge.py             ridge by one eigendecomposition; its parts: moments.py, rid
                      ridge_problem.py, ridge_grid.py; ridge_plan.py: memory, and blocks of targets
                      ridge_problem.py, ridge_grid.py
 banded_ridge.py      a weight per feature space; its parts: band_weights.py, banded_ridge_*.py
+kernel_ridge.py      nonlinear kernels, an alpha and a gamma per target
 ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_estimator.py
 statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxel_selection.py
 noise_ceilings.py    reliability of one presentation; ceiling_intervals.py: ceilings, intervals;

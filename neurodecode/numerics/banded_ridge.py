@@ -11,14 +11,20 @@ banded_ridge_problem.py, how they are scored in banded_ridge_search.py.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from neurodecode.core.checks import check_finite
 from neurodecode.core.errors import DataError
 from neurodecode.numerics.band_weights import check_band_weights
+from neurodecode.numerics.banded_ridge_checks import (
+    check_defined,
+    check_values,
+    list_splits,
+    warn_edges,
+)
 from neurodecode.numerics.banded_ridge_problem import (
     BandedProblem,
     Bands,
@@ -27,13 +33,14 @@ from neurodecode.numerics.banded_ridge_problem import (
 )
 from neurodecode.numerics.banded_ridge_refine import refine_deltas
 from neurodecode.numerics.banded_ridge_search import Search, search_candidates
-from neurodecode.numerics.moments import choose_block_rows, compute_mean, iterate_blocks
+from neurodecode.numerics.moments import compute_mean, iterate_blocks
 from neurodecode.numerics.ridge import choose_form
 from neurodecode.numerics.ridge_basis import decompose
 from neurodecode.numerics.ridge_grid import DEFAULT_ALPHAS, RidgeOptions, iterate_targets
 from neurodecode.numerics.ridge_problem import Parts, Splits, collect_parts
 
 DEFAULTS = RidgeOptions()
+WHERE = "banded ridge"
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,15 +142,15 @@ def fit_banded_ridge_cv(
             f"banded ridge: alphas are {alphas[:5].tolist()}. Allowed: positive numbers."
         )
     train = np.flatnonzero(folds >= 0)
-    rows, splits, refit = _list_splits(folds, train, validation)
-    warnings = _check_values(X, Y, train, np.concatenate(rows), options)
+    rows, splits, refit = list_splits(folds, train, validation, WHERE)
+    warnings = check_values(X, Y, train, np.concatenate(rows), options, WHERE)
     problem = _make_problem(X, Y, rows, splits, refit, bands, options, parts)
     dtype = np.dtype(np.float32 if X.dtype in (np.float16, np.float32) else np.float64)
     search = search_candidates(
         problem, Y.shape[1], candidates, alphas, scoring=options.scoring, dtype=dtype,
         extend_alphas=options.extend_alphas, block_targets=options.block_targets,
     )  # fmt: skip
-    _check_defined(search, options)
+    check_defined(search, options, WHERE)
     scores, refined = search.scores.copy(), np.zeros(Y.shape[1], bool)
     with np.errstate(divide="ignore"):
         deltas = np.log(candidates[search.candidate].T / search.alphas)
@@ -158,7 +165,7 @@ def fit_banded_ridge_cv(
     weights, intercept = _solve(problem, X, Y, search, candidates, deltas, refined, options)
     return BandedRidgeFit(
         weights, intercept, deltas, scores, np.asarray(problem.x_mean),
-        (*warnings, *_warn_edges(search, refined)),
+        (*warnings, *warn_edges(search, refined, WHERE)),
     )  # fmt: skip
 
 
@@ -195,22 +202,6 @@ def check_bands(bands: Bands, n_features: int) -> None:
             "features. Allowed: bands of one column or more that follow each other and cover all "
             "features. Reorder the columns, or select some bands (features.concatenate)."
         )
-
-
-def _list_splits(
-    folds: np.ndarray, train: np.ndarray, validation: np.ndarray | None
-) -> tuple[list[np.ndarray], Splits, list[int]]:
-    if validation is not None:
-        return [train, validation], [((0,), 1)], [0]
-    labels = np.unique(folds[train])
-    if len(labels) < 2:
-        raise DataError(
-            f"banded ridge: {len(labels)} inner folds. Allowed: two or more. Give more folds or "
-            "rows."
-        )
-    refit = list(range(len(labels)))
-    splits = [(tuple(p for p in refit if p != held), held) for held in refit]
-    return [np.flatnonzero(folds == label) for label in labels], splits, refit
 
 
 def _make_problem(
@@ -261,7 +252,7 @@ def _make_refinable(
     turned = np.zeros((len(X), edges[-1]))
     turned[used] = np.concatenate(columns, axis=1)
     parts = collect_parts(turned, Y, rows, options.block_rows)
-    return PrimalBands(parts, splits, refit, list(zip(edges, edges[1:], strict=False)), **how)
+    return PrimalBands(parts, splits, refit, list(itertools.pairwise(edges)), **how)
 
 
 def _solve(
@@ -299,56 +290,3 @@ def _solve(
             rounded = weights[:, columns].astype(np.float64)
             intercept[columns] = means[columns] - problem.x_mean @ rounded
     return weights, intercept
-
-
-def _check_values(
-    X: np.ndarray, Y: np.ndarray, train: np.ndarray, used: np.ndarray, options: RidgeOptions
-) -> tuple[str, ...]:
-    if options.standardize and not options.fit_intercept:
-        raise DataError(
-            "banded ridge: standardize=True centres the features and so needs "
-            "fit_intercept=True. Set fit_intercept, or scale the features beforehand."
-        )
-    for values, what in ((X, "features"), (Y, "targets")):
-        for block in iterate_blocks(len(used), choose_block_rows(values.shape[1])):
-            check_finite(np.asarray(values[used[block]]), what=what, where="banded ridge")
-    constant = np.concatenate(
-        [
-            np.flatnonzero((Y[train, c] == Y[train[0], c]).all(axis=0)) + c.start
-            for c in iterate_blocks(Y.shape[1], 4096)
-        ]
-    )
-    if not len(constant):
-        return ()
-    count = f"{len(constant)} of {Y.shape[1]} targets"
-    if options.constant_targets == "refuse":
-        raise DataError(
-            f"banded ridge: {count} are constant over the {len(train)} training rows (first: "
-            f"{constant[:5].tolist()}). Allowed: targets that vary. Drop them first "
-            "(preprocessing.select_voxels with by: variance and threshold: 1e-12, say), or set "
-            "constant_targets='predict'."
-        )
-    return (f"banded ridge: {count} are constant over training rows, and predicted so.",)
-
-
-def _check_defined(search: Search, options: RidgeOptions) -> None:
-    undefined = np.flatnonzero(np.isnan(search.scores))
-    if len(undefined) and options.constant_targets == "refuse":
-        raise DataError(
-            f"banded ridge: {len(undefined)} of {len(search.scores)} targets never vary within "
-            f"held-out rows (first: {undefined[:5].tolist()}), so that nothing can be chosen for "
-            "them. Allowed: targets that vary in at least one inner fold. Use fewer inner folds, "
-            "drop those targets, or set constant_targets='predict'."
-        )
-
-
-def _warn_edges(search: Search, refined: np.ndarray) -> tuple[str, ...]:
-    warnings = []
-    for side, word in ((-1, "smallest"), (1, "largest")):
-        n = int(((search.on_edge == side) & ~refined).sum())
-        if n:
-            warnings.append(
-                f"banded ridge: the best alpha of {n} of {len(refined)} targets is the {word} of "
-                "the grid, and they still gain there. Widen alphas, or raise extend_alphas."
-            )
-    return tuple(warnings)

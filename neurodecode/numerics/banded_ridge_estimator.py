@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Self
 
 import numpy as np
@@ -118,7 +119,7 @@ class BandedRidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         targets = y.reshape(len(y), -1)
         sizes = [X.shape[1]] if self.bands is None else [int(size) for size in self.bands]
         edges = np.concatenate([[0], np.cumsum(sizes)]).astype(int).tolist()
-        self._bands = list(zip(edges[:-1], edges[1:], strict=True))
+        self._bands = list(itertools.pairwise(edges))
         options = RidgeOptions(
             scoring=self.scoring,  # type: ignore[arg-type]
             standardize=self.standardize,

@@ -6,15 +6,22 @@ far are scored, with products rotated in float64, and only these scores decide. 
 a margin for rounding: eight times the largest difference from the score itself that has been seen
 where the two should agree, which the first candidate shows for all targets. So the choice is that
 of scoring everything, at a fraction of the price.
+
+Splits are worked on side by side, on as many threads as BLAS may take, each with one thread of
+BLAS: an eigendecomposition gains little from a second, and the bytes do not depend on how many
+there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from neurodecode.core.device import limit_threads
 from neurodecode.core.progress import track
 from neurodecode.numerics.banded_ridge_problem import BandedProblem, Basis
 from neurodecode.numerics.banded_ridge_screen import SINGLE, bound_scores
@@ -74,10 +81,12 @@ def search_candidates(
     """
     per_target = 24 * problem.n_splits * problem.n_products
     size = block_targets or max(64, SEARCH_BYTES // max(1, per_target))
-    found = [
-        _search_block(problem, columns, candidates, alphas, scoring, dtype, extend_alphas)
-        for columns in iterate_blocks(n_targets, size)
-    ]
+    n_threads = min(_count_threads(), problem.n_splits)
+    with limit_threads(1), ThreadPoolExecutor(n_threads) as pool:
+        found = [
+            _search_block(problem, columns, candidates, alphas, scoring, dtype, extend_alphas, pool)
+            for columns in iterate_blocks(n_targets, size)
+        ]
     return Search(
         *(np.concatenate([getattr(f, name) for f in found], axis=-1) for name in vars(found[0]))
     )
@@ -91,6 +100,7 @@ def _search_block(
     scoring: Scoring,
     dtype: np.dtype,
     extend_alphas: int,
+    pool: Executor,
 ) -> Search:
     sources = [problem.read_targets(split, columns) for split in range(problem.n_splits)]
     rounded = [_round(*pair) for pair in sources]
@@ -100,11 +110,12 @@ def _search_block(
     )
     margin = 0.0
     for m, weights in enumerate(track(candidates, "banded ridge")):
-        bases = [problem.make_basis(s, weights, dtype) for s in range(problem.n_splits)]
+        make = partial(problem.make_basis, weights=weights, dtype=dtype)
+        bases = list(pool.map(make, range(problem.n_splits)))
         if m == 0:
             possible = np.ones((len(alphas), n), bool)
         else:
-            bounds = _bound(bases, rounded, alphas, best.alphas, scoring)
+            bounds = _bound(bases, rounded, alphas, best.alphas, scoring, pool)
             possible = bounds > best.scores - margin
         hopeful = np.flatnonzero(possible.any(axis=0))
         scores = _score(bases, sources, alphas, scoring, hopeful, possible[:, hopeful])
@@ -113,10 +124,10 @@ def _search_block(
         _find_edges(best, bases, sources, alphas, scoring, gained)
         if m == 0:
             nodes = best.alphas[hopeful]
-            bounds = _bound(bases, rounded, alphas, best.alphas, scoring)
-        difference = np.abs(bounds[:, hopeful] - scores)
-        seen = (alphas[:, None] == nodes) & np.isfinite(difference)
-        margin = max(margin, MARGIN * difference[seen].max(initial=0.0))
+            bounds = _bound(bases, rounded, alphas, best.alphas, scoring, pool)
+        seen = (alphas[:, None] == nodes) & np.isfinite(scores)
+        difference = np.abs(bounds[:, hopeful][seen] - scores[seen])
+        margin = max(margin, MARGIN * difference.max(initial=0.0))
     if extend_alphas and len(alphas) > 1:
         _extend(problem, best, sources, candidates, alphas, scoring, dtype, extend_alphas)
     best.scores[np.isneginf(best.scores)] = np.nan
@@ -143,12 +154,15 @@ def _bound(
     alphas: np.ndarray,
     nodes: np.ndarray,
     scoring: Scoring,
+    pool: Executor,
 ) -> np.ndarray:
     """Return bounds on mean scores over splits, (n_alphas, n_targets)."""
-    return _average(
-        bound_scores(b.held_out, (b.train, b.test), *pair, alphas, nodes, scoring)
-        for b, pair in zip(bases, rounded, strict=True)
-    )
+
+    def bound_split(basis: Basis, pair: tuple[TargetMoments, TargetMoments]) -> np.ndarray:
+        turns = (basis.train, basis.test)
+        return bound_scores(basis.held_out, turns, *pair, alphas, nodes, scoring)
+
+    return _average(pool.map(bound_split, bases, rounded))
 
 
 def _score(
@@ -183,6 +197,12 @@ def _score(
         return scores
 
     return _average(score_split(*each) for each in zip(bases, sources, strict=True))
+
+
+def _count_threads() -> int:
+    from threadpoolctl import threadpool_info
+
+    return max((p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"), default=1)
 
 
 def _average(per_split: Iterable[np.ndarray]) -> np.ndarray:

@@ -28,7 +28,7 @@ def test_bands_are_selected_in_the_order_asked_for():
     np.testing.assert_array_equal(out.data, a.data[:, [2, 3, 4, 0, 1]])
     one = Concatenate(bands=("a/low",)).run({"a": a, "b": make(["x", "y"], 2)})
     np.testing.assert_array_equal(one.data, a.data[:, :2])
-    with pytest.raises(DataError, match="Unknown band 'hig'. Did you mean 'high'"):
+    with pytest.raises(DataError, match=r"Unknown band 'hig'\. Did you mean 'high'"):
         Concatenate(bands=("hig",)).run({"a": a})
 
 
