@@ -191,6 +191,8 @@ def make_subject_scores() -> dict[str, Scores]:
         f"0{k}": replace(first, values=first.values + 0.1 * rng.normal(size=N_VOXELS))
         for k in (1, 2, 3)
     }
+
+
 def make_volume_scores() -> Scores:
     space = Space(
         kind="volume", mask=np.ones((4, 2, 1), bool), affine=np.diag([3.0, 3.0, 3.0, 1.0])

@@ -21,8 +21,7 @@ def read_bands(
 ) -> tuple[np.ndarray, Edges]:
     """Return the features of each sample, bands side by side, in memory.
 
-    One input with bands of its own gives these; of several inputs each is a band by its label, or
-    its bands by ``label/band``.
+    One input with bands of its own gives these; of several inputs each is a band by its label.
 
     Parameters
     ----------
@@ -56,16 +55,15 @@ def name_bands(
     label: str, features: Features | Predictions, n_columns: int, n_inputs: int
 ) -> Edges:
     """Return the bands that one input contributes, with the names they go by."""
-    own = {name: (int(a), int(b)) for name, (a, b) in features.bands.items()}
-    if len(own) < 2 and n_inputs > 1:
+    if n_inputs > 1 or not features.bands:
         return {label: (0, n_columns)}
-    if not own:
-        return {label: (0, n_columns)}
-    edges = [0, *(last for _, last in own.values())]
-    if [first for first, _ in own.values()] != edges[:-1] or edges[-1] != n_columns:
+    edges = [(name, int(first), int(last)) for name, (first, last) in features.bands.items()]
+    own = {name: (first, last) for name, first, last in sorted(edges, key=lambda edge: edge[1])}
+    ends = [0, *(last for _, last in own.values())]
+    if [first for first, _ in own.values()] != ends[:-1] or ends[-1] != n_columns:
         raise DataError(
             f"bands: those of '{label}' are columns {list(own.values())[:6]} of {n_columns}. "
             "Allowed: bands that follow each other and cover all columns. Write them so when the "
             "features are made."
         )
-    return own if n_inputs == 1 else {f"{label}/{name}": edge for name, edge in own.items()}
+    return own

@@ -28,8 +28,7 @@ class Concatenate(Stage):
     Parameters
     ----------
     bands : tuple of str
-        The bands to keep; none keeps all. Of an input with bands of its own beside others, a band
-        is called ``label/band``.
+        The bands to keep; none keeps all.
     """
 
     stage: ClassVar[str] = "features.concatenate"
