@@ -1,22 +1,21 @@
 """Where each null of a time series holds, as measured, and the length of its blocks.
 
 Measured with independent predictions and responses (AR(1) with 0.3 to 0.95, 1/f with exponents 1
-and 1.5, noise through an HRF) in runs of 40 to 600 scans, 8,000 data sets each: the share with
+and 1.5, noise through an HRF) in runs of 75 to 600 scans, 5,000 data sets of each: the share with
 p < 0.05, which is to lie between 3 and 6.5 %. tests/benchmarks/bench_nulls.py prints the table.
 
-phases, circular_shift   hold where a run counts as 15 independent samples or more (4.4 to 6.1 %);
-                         at 10 they reach 6.0, at 8 8.7 %. 1/f noise of exponent 1.5 stays
-                         below 10 at any length.
-circular_shift           that leaves out shifts near 0, as is common, is no longer a group of
-                         permutations: 7.6 to 10.7 % at 150 scans without the 10 on either side.
-                         It needs runs a hundred times as long as the shift left out.
+phases, circular_shift   hold where a stretch of scans counts as 15 independent samples or more: 3.9
+                         to 6.1 and 3.4 to 6.0 %. With 7 to 9 they find 6.7 to 8.3 %, and 1/f noise
+                         of exponent 1.5 stays there at any length.
+circular_shift           that leaves out the shifts near 0, as is common, is no group of
+                         permutations any more: without 10 on either side 5.9 to 12.3 % at 150
+                         scans, 5.1 to 6.3 % at 1,000. At most 2 % may be left out.
 blocks                   of ten times the reach or more (autocorrelation.py) lose at most a tenth of
-                         the null's variance: 4.4 to 6.4 %. Half that length gives up to 7.3 %. A
-                         run must hold five.
-                         The far tail is hit harder: family-wise error by the maximum over 500
-                         voxels was 8.0 % (phases 4.5 %). Family-wise corrections need blocks of
-                         fifty times the reach.
-exchange                 of single scans: 9 to 40 %, never for a time series.
+                         the null's variance: 4.6 to 6.3 %. Half that length gives up to 7.3 %. A
+                         stretch must hold five. The far tail is hit harder: family-wise error by
+                         the maximum over 500 voxels was 8.0 % (phases 4.5 %), so that family-wise
+                         corrections need blocks of fifty times the reach.
+exchange                 of single scans finds 6 to 42 %, never for a time series.
 """
 
 from __future__ import annotations
@@ -109,7 +108,7 @@ def find_fault(
 ) -> str:
     """Return why a null does not hold, or "" where it does."""
     if kind == "exchange":
-        return "scans follow each other, and exchanging them finds 9 to 40 % where 5 are due"
+        return "scans follow each other, and exchanging them finds 6 to 42 % where 5 are due"
     if memory.n_independent < FEWEST_INDEPENDENT:
         return (
             f"{memory.length:.0f} scans in a row count as {memory.n_independent:.1f} independent "
@@ -135,7 +134,7 @@ def find_fault(
     gap = 2 * gap_rows / memory.length
     if kind == "circular_shift" and gap > LARGEST_GAP:
         return (
-            f"{gap:.0%} of the shifts are left out, and at 7 % it finds 7 to 8 % where 5 are due "
+            f"{gap:.0%} of the shifts are left out, and at 13 % it finds 6 to 12 % where 5 are due "
             f"(needed: {LARGEST_GAP:.0%} or less; 0 leaves none out)"
         )
     return ""

@@ -142,6 +142,12 @@ def print_rates(n_sets: int = 5000) -> list[str]:
                 if not refused and not BAND[0] <= rate <= BAND[1]:
                     outside.append(f"{kind}, {n_runs} x {n_rows}: {name} {100 * rate:.1f} %")
             print(f"{kind:15s} {n_runs} x {n_rows:3d}  " + "   ".join(cells), flush=True)
+        far = measure_rates(kind, 1000, 1, n_sets=n_sets, names=("shift of 10 or more",))
+        rate, refused = far["shift of 10 or more"]
+        text = f"({100 * rate:.1f})" if refused else f"{100 * rate:.1f}"
+        print(f"{kind:15s} 1 x 1000 shift of 10 or more {text}", flush=True)
+        if not refused and not BAND[0] <= rate <= BAND[1]:
+            outside.append(f"{kind}, 1 x 1000: shift of 10 or more {100 * rate:.1f} %")
     print("offered, and outside 3 to 6.5 %:", outside or "none")
     return outside
 
