@@ -163,6 +163,33 @@ def test_maximum_over_voxels_holds_the_family():
     assert wrong <= 6  # 2 expected
 
 
+def test_spikes_on_both_sides_break_phases_and_are_seen():
+    wrong = {"phases": 0, "circular_shift": 0}
+    chosen = []
+    for seed in range(60):
+        rng = RNG(seed)
+        x, y = (
+            lfilter([1], [1, -0.5], rng.normal(size=(300, 100))
+                    + 8 * (rng.random((300, 100)) < 0.02) * rng.normal(size=(300, 100)), axis=0)
+            for _ in range(2)
+        )  # fmt: skip
+        parts = np.repeat([0, 1], 150)
+        segments = [np.arange(150), np.arange(150, 300)]
+        held = HeldOut(x, y, parts, np.arange(300), segments)
+        for kind in wrong:
+            found = compute_voxel_test([(slice(0, 100), held)], 100, "r", Null(kind, 99, seed))
+            wrong[kind] += (found.p_max <= 0.05).any()
+        memory = measure_memory(x, y, segments)
+        chosen.append(choose_null(memory, [150, 150], family_wise=True))
+        assert "spikes" in find_fault("phases", memory, [150, 150], 1, family_wise=True)
+    assert wrong["phases"] >= 8
+    assert wrong["circular_shift"] <= 8  # 3 expected
+    assert set(chosen) <= {"blocks", "circular_shift"}
+    usual = plant(100, 0.5)
+    memory = measure_memory(usual.predicted, usual.measured, usual.segments)
+    assert memory.spikes < 0.01
+
+
 # ---------------------------------------------------------------------------------- where they hold
 
 
