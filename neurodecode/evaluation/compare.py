@@ -108,7 +108,10 @@ class Compare(Stage):
             "value": float(np.median(known)) if len(known) else nan,
             "low": nan, "high": nan, "chance": 0.0, "n": len(known), "p": nan,
         }  # fmt: skip
-        told = "No interval: voxels are not independent. Compare subjects, or resample runs."
+        told = (
+            "No interval: voxels are not independent. Compare the predictions "
+            "(evaluation.compare_encoders), or subjects (evaluation.group)."
+        )
         return Scores(
             values=difference,
             over="voxels",

@@ -78,6 +78,11 @@ class CompareEncoders(Stage):
             open_held_out(p, responses, within=self.within, unit=self.unit, where=self.stage)
             for p in (first, second.take(order))
         )
+        if ours.tests_twice:
+            raise DataError(
+                f"{self.stage}: some samples are tested in several folds, and their rows cannot be "
+                "swapped apart from each other. Give a split that tests each sample once."
+            )
         plans = [plan_null(r, "none", 0, self.seed, block_s=self.block_s) for r in (ours, theirs)]
         plan = min(
             plans, key=lambda one: len(np.unique(one.units))

@@ -55,7 +55,8 @@ class Encoding(Stage):
     unit : {"stimulus", "sample"}
         What is exchanged and resampled, of trials.
     null : {"auto", "exchange", "blocks", "circular_shift", "phases", "none"}
-        "auto" exchanges trials, and of a time series takes phases, or blocks where only they hold.
+        "auto" exchanges trials, and of a time series takes the first of phases, blocks and
+        circular shifts that holds.
     block_s : float or None
         Least length of a block of scans; None takes it from the autocorrelation.
     min_shift_s : float

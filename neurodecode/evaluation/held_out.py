@@ -23,7 +23,7 @@ from neurodecode.numerics.autocorrelation import Memory, find_segments, measure_
 from neurodecode.numerics.voxel_scores import HeldOut
 
 Within = Literal["fold", "run", "pooled"]
-READ_BYTES = 1 << 28  # of predictions and responses in memory at once
+READ_BYTES = 1 << 29  # of predictions and responses in memory at once
 SAMPLE_BYTES = 1 << 29
 ROWS_BYTES = 1 << 26  # of whole rows, where a file holds them so
 MOST_MEASURED = 2000  # voxels, evenly spaced, whose autocorrelation is measured
@@ -59,6 +59,11 @@ class Reader:
     def n_voxels(self) -> int:
         """Columns of the responses, before any selection by fold."""
         return int(np.prod(self.responses.data.shape[1:]))
+
+    @property
+    def tests_twice(self) -> bool:
+        """Whether a sample is tested in several folds, which makes its rows dependent."""
+        return len(np.unique(self.rows)) < len(self.rows)
 
     def list_segments(self) -> list[np.ndarray]:
         """Return the rows within which predictions may move: stretches of time, or parts."""

@@ -5,7 +5,7 @@ Of trials, whole units are exchanged; of a time series, the null that holds (nul
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,6 +66,13 @@ def plan_null(
         The null that was asked for does not hold for these data.
     """
     wanted = choice != "none" and n_permutations > 0
+    if wanted and reader.tests_twice:
+        plan = plan_null(reader, "none", 0, seed, block_s=block_s)
+        why = _word_none(
+            "some samples are tested in several folds, and their rows cannot be permuted apart "
+            "from each other (intervals take them as independent, too)"
+        )
+        return replace(plan, notices=(why,))
     if reader.segments is None:
         null: Null | None = None
         told: tuple[str, ...] = (_word_none("none were asked for"),)

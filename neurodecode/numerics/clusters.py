@@ -88,11 +88,12 @@ def measure_clusters(
         Voxels above it form clusters.
     """
     above = values > threshold
-    labels, n_labels = _label(above, edges)
-    size = np.bincount(labels[above], minlength=n_labels)
-    mass = np.bincount(labels[above], weights=values[above] - threshold, minlength=n_labels)
+    edges = _keep_edges(edges[np.argsort(edges[:, 0], kind="stable")], above)
+    labels, n_labels = _label(int(above.sum()), edges)
+    size = np.bincount(labels, minlength=n_labels)
+    mass = np.bincount(labels, weights=values[above] - threshold, minlength=n_labels)
     found = np.zeros((2, len(values)))
-    found[:, above] = size[labels[above]], mass[labels[above]]
+    found[:, above] = size[labels], mass[labels]
     return found[0], found[1]
 
 
@@ -111,15 +112,17 @@ def enhance_clusters(
         Between heights.
     """
     enhanced = np.zeros(len(values))
-    left = np.asarray(edges)
+    values, columns = np.asarray(values, np.float64), np.arange(len(values))
+    edges = edges[np.argsort(edges[:, 0], kind="stable")]
     top = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
     # the last height may lie on the maximum itself, up to rounding
     for height in step * np.arange(1, int(np.floor(top / step + 1e-9)) + 1):
-        above = values >= height - 1e-9
-        left = left[above[left].all(axis=1)]
-        labels, n_labels = _label(above, left)
-        size = np.bincount(labels[above], minlength=n_labels)
-        enhanced[above] += size[labels[above]] ** extent * height**TFCE_HEIGHT * step
+        above = values >= height - 1e-9  # what is below stays below: the graph only shrinks
+        edges = _keep_edges(edges, above)
+        values, columns = values[above], columns[above]
+        labels, n_labels = _label(len(values), edges)
+        size = np.bincount(labels, minlength=n_labels)
+        enhanced[columns] += size[labels] ** extent * height**TFCE_HEIGHT * step
     return enhanced
 
 
@@ -160,15 +163,18 @@ def correct_by_clusters(
     return np.where(np.isfinite(observed), p, np.nan)
 
 
-def _label(above: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, int]:
-    """Number the connected parts of the voxels above; the numbers of the others mean nothing."""
-    from scipy.sparse import coo_matrix
+def _keep_edges(edges: np.ndarray, above: np.ndarray) -> np.ndarray:
+    """Return the edges between voxels that are above, which are then numbered among themselves."""
+    place = np.cumsum(above) - 1
+    return place[edges[above[edges[:, 0]] & above[edges[:, 1]]]]
+
+
+def _label(n: int, edges: np.ndarray) -> tuple[np.ndarray, int]:
+    """Number the connected parts of a graph of n voxels, its edges sorted by their first voxel."""
+    from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
 
-    place = np.cumsum(above) - 1  # a graph of the voxels above only: most maps are mostly below
-    n = int(above.sum())
-    kept = place[edges[above[edges].all(axis=1)]]
-    graph = coo_matrix((np.ones(len(kept), bool), (kept[:, 0], kept[:, 1])), shape=(n, n))
-    labels = np.zeros(len(above), np.int64)
-    n_labels, labels[above] = connected_components(graph, directed=False)
-    return labels, max(1, int(n_labels))
+    starts = np.concatenate([[0], np.cumsum(np.bincount(edges[:, 0], minlength=n))])
+    graph = csr_matrix((np.ones(len(edges), np.int8), edges[:, 1], starts), shape=(n, n))
+    n_labels, labels = connected_components(graph, directed=False)
+    return labels, int(n_labels)

@@ -63,8 +63,12 @@ class Null:
             sizes = [cut_blocks(len(rows), self.block_rows)[0] for rows in segments]
             logs = sum(float(gammaln(n + 1)) for n in sizes)
         else:
-            logs = sum(float(np.log(len(rows) - 2 * self.gap_rows)) for rows in segments)
+            logs = sum(np.log(len(rows) - 2 * self._limit_gap(len(rows))) for rows in segments)
         return float(np.round(np.exp(logs))) if logs < np.log(1e15) else float("inf")
+
+    def _limit_gap(self, n_rows: int) -> int:
+        """Return the shifts left out on either side: of a short segment, all but one or two."""
+        return min(self.gap_rows, (n_rows - 1) // 2)
 
     def multiply(
         self, x: np.ndarray, y: np.ndarray, number: int, units: np.ndarray | None = None
@@ -91,7 +95,8 @@ class Null:
             orders = draw_blocks(len(x), self.block_rows, self.n_permutations, rng)
             return permute_blocks(x, y, orders)
         if self.kind == "circular_shift":
-            shifts = rng.integers(self.gap_rows, len(x) - self.gap_rows, self.n_permutations)
+            gap = self._limit_gap(len(x))
+            shifts = rng.integers(gap, len(x) - gap, self.n_permutations)
             return shift_circularly(x, y, shifts)
         return turn_phases(x, y, draw_phases(len(x), self.n_permutations, rng))
 

@@ -85,6 +85,14 @@ def test_refusals():
         CompareEncoders().run(first, replace(second, rows=folds), responses)
     with pytest.raises(DataError, match="Fit both"):
         CompareEncoders().run(first, replace(second, data=second.data[:, :5]), responses)
+    twice = np.r_[np.arange(360), np.arange(360)]
+    folds = np.repeat([0, 1], 360)
+    both = [
+        replace(p, data=p.data[twice], rows=p.rows.take(twice).with_columns(fold=folds))
+        for p in (first, second)
+    ]
+    with pytest.raises(DataError, match="tested in several folds"):
+        CompareEncoders().run(*both, responses)
     short = plant(n_rows=20, n_runs=1)
     found = CompareEncoders(block_s=10.0, n_bootstrap=20).run(*short)
     assert any("too few to find a difference" in n for n in found.notices)

@@ -195,6 +195,17 @@ def test_predictions_never_move_across_runs():
         assert np.allclose(np.diff(onset[rows]), 2.0)
 
 
+def test_samples_tested_twice_get_no_p():
+    predictions, responses = plant_series()
+    twice = np.r_[np.arange(360), np.arange(360)]
+    rows = predictions.rows.take(twice)
+    rows = rows.with_columns(fold=np.r_[rows["fold"][:360], rows["fold"][360:] + 3])
+    again = replace(predictions, data=np.asarray(predictions.data)[twice], rows=rows)
+    scores = Encoding(**QUICK).run(again, responses)
+    assert scores.p is None
+    assert any("tested in several folds" in n for n in scores.notices)
+
+
 @pytest.mark.parametrize("correction", ["max", "cluster_size", "cluster_mass", "tfce", "fdr_by"])
 def test_corrections_find_a_planted_blob(correction):
     predictions, responses = plant_series()

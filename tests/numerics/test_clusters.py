@@ -50,6 +50,13 @@ def test_a_mask_keeps_apart_what_it_divides():
     assert mass.tolist() == [2, 2, 2, 0]
 
 
+def test_nothing_above_is_no_cluster():
+    edges = link_voxels(np.ones((2, 2, 1), bool))
+    assert measure_clusters(np.zeros(4), edges, 1.0)[0].tolist() == [0] * 4
+    for values in (np.zeros(4), np.full(4, np.nan), np.full(4, -3.0)):
+        assert enhance_clusters(values, edges).tolist() == [0] * 4
+
+
 def test_neighbours_on_a_mesh_equal_those_of_a_volume():
     # a flat sheet as a mesh whose squares are cut in two, along one diagonal
     sheet = make_volume(3, (12, 13, 1))

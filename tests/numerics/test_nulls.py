@@ -163,6 +163,62 @@ def test_maximum_over_voxels_holds_the_family():
     assert wrong <= 6  # 2 expected
 
 
+def test_spikes_on_both_sides_break_phases_and_are_seen():
+    wrong = {"phases": 0, "circular_shift": 0}
+    chosen = []
+    for seed in range(60):
+        rng = RNG(seed)
+        x, y = (
+            lfilter([1], [1, -0.5], rng.normal(size=(300, 100))
+                    + 8 * (rng.random((300, 100)) < 0.02) * rng.normal(size=(300, 100)), axis=0)
+            for _ in range(2)
+        )  # fmt: skip
+        parts = np.repeat([0, 1], 150)
+        segments = [np.arange(150), np.arange(150, 300)]
+        held = HeldOut(x, y, parts, np.arange(300), segments)
+        for kind in wrong:
+            found = compute_voxel_test([(slice(0, 100), held)], 100, "r", Null(kind, 99, seed))
+            wrong[kind] += (found.p_max <= 0.05).any()
+        memory = measure_memory(x, y, segments)
+        chosen.append(choose_null(memory, [150, 150], family_wise=True))
+        assert "spikes" in find_fault("phases", memory, [150, 150], 1, family_wise=True)
+    assert wrong["phases"] >= 8
+    assert wrong["circular_shift"] <= 8  # 3 expected
+    assert set(chosen) <= {"blocks", "circular_shift"}
+    usual = plant(100, 0.5)
+    memory = measure_memory(usual.predicted, usual.measured, usual.segments)
+    assert memory.spikes < 0.01
+
+
+def take_out(design, values):
+    return values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+
+
+def test_drifts_taken_out_of_both_sides_are_counted():
+    held = plant(30, 0.5)
+
+    def clean(values, degree):
+        design = np.polynomial.legendre.legvander(np.linspace(-1, 1, 150), degree)
+        return np.concatenate([take_out(design, values[rows]) for rows in held.segments])
+
+    x, y = held.predicted, held.measured
+    count = [
+        measure_memory(a, b, held.segments).n_drifts
+        for a, b in (
+            (x, y), (x, clean(y, 4)), (clean(x, 4), clean(y, 4)), (clean(x, 6), clean(y, 3)),
+            (clean(x, 4).astype(np.float32), clean(y, 4).astype(np.float32)),
+        )
+    ]  # fmt: skip
+    assert count == [0, 0, 4, 3, 4]
+    cosines = np.cos(np.pi * (np.arange(150)[:, None] + 0.5) * np.arange(6) / 150)
+    both = [np.concatenate([take_out(cosines, v[rows]) for rows in held.segments]) for v in (x, y)]
+    assert measure_memory(*both, held.segments).n_drifts == 5
+    drifting = Memory(tau=4.0, reach=1.0, length=150, n_drifts=5)
+    assert "5 drifts taken out" in find_fault("phases", drifting, [150], 10)
+    assert not find_fault("phases", Memory(2.0, 1.0, 150, n_drifts=5), [150], 10)
+    assert "blocks put them back" in find_fault("blocks", Memory(2.0, 1, 150, 0, 5), [150], 10)
+
+
 # ---------------------------------------------------------------------------------- where they hold
 
 
@@ -185,7 +241,7 @@ def test_nulls_are_refused_where_they_do_not_hold():
     slow = Memory(tau=12.0, reach=9.0, length=150)
     assert choose_null(slow, [150]) is None
     for kind in ("phases", "circular_shift", "blocks"):
-        with pytest.raises(DataError, match=r"12\.5 independent samples"):
+        with pytest.raises(DataError, match=r"count as 12\.5 independent"):
             check_null(kind, slow, [150], 90, 0, "here")
     usual = Memory(tau=2.0, reach=1.0, length=150)
     assert choose_null(usual, [150]) == "phases"
