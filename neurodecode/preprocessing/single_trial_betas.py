@@ -39,7 +39,7 @@ from neurodecode.numerics.single_trial_design import (
     find_noise_components,
     make_drift,
 )
-from neurodecode.preprocessing.trial_designs import Scans, make_designs
+from neurodecode.preprocessing.trial_designs import Scans, leave_out_cut_off, make_designs
 from neurodecode.preprocessing.trial_runs import TrialRun, collect_runs
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -78,6 +78,8 @@ class SingleTrialBetas(Stage):
         Events that are trials; none named, those that show a stimulus.
     nuisance_types : tuple of str
         Events of no interest, such as button presses: each type is one column.
+    cut_off : {"refuse", "leave_out"}
+        Trials whose response the scans hardly see, such as one just before the end of a run.
     drift : {"cosine", "polynomial", "none"}
         Taken out of each run with its mean.
     cutoff_s : float
@@ -109,6 +111,7 @@ class SingleTrialBetas(Stage):
     rescale: bool = True
     trial_types: tuple[str, ...] = ()
     nuisance_types: tuple[str, ...] = ()
+    cut_off: Literal["refuse", "leave_out"] = "refuse"
     drift: Literal["cosine", "polynomial", "none"] = "cosine"
     cutoff_s: PositiveFloat = 128.0
     degree: NonNegativeInt | None = None
@@ -168,7 +171,7 @@ class SingleTrialBetas(Stage):
         Raises
         ------
         DataError
-            Trials that no scan sees or that cannot be told apart; more regressors than scans;
+            Trials that scans hardly see or that cannot be told apart; more regressors than scans;
             events, scans and confounds that do not fit together; a mean of zero where percent is
             asked for; no repeats in other runs to choose a fraction by.
         """
@@ -180,6 +183,9 @@ class SingleTrialBetas(Stage):
             )
         runs = collect_runs(
             responses, events, confounds, self.trial_types, self.nuisance_types, self.stage
+        )
+        runs = leave_out_cut_off(
+            runs, self._list_shapes(), refuse=self.cut_off == "refuse", where=self.stage
         )
         data = [responses.read(run.rows) for run in runs]
         for run, y in zip(runs, data, strict=True):

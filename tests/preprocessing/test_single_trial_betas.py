@@ -186,6 +186,17 @@ def test_what_a_beta_has_seen_is_declared():
         assert (stage.sees()["responses"], stage.contact_of()) == ("all", "transductive")
 
 
+def test_a_trial_that_scans_hardly_see_is_refused_or_left_out():
+    planted = plant_trials(n_runs=2, n_trials=8, n_voxels=4)
+    onsets = planted.events.table["onset"].copy()
+    onsets[7] = planted.responses.samples["onset_s"].max() - 1.0
+    moved = replace(planted, events=change(planted.events, onset=onsets))
+    with pytest.raises(DataError, match="hardly see the responses of 1 trials"):
+        estimate(moved)
+    made = estimate(moved, cut_off="leave_out")["responses"]
+    np.testing.assert_array_equal(made.samples["onset_s"], np.delete(onsets, 7))
+
+
 def change(events, **columns):
     return Events(table=events.table.with_columns(**columns))
 
