@@ -1,13 +1,16 @@
+import csv
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from neurodecode.core.artifacts import Events
+from neurodecode.core.artifacts import Events, Responses, make_samples
 from neurodecode.core.errors import DataError
+from neurodecode.core.raw import list_data_roots
 from neurodecode.core.tables import Table
 from neurodecode.numerics.hrf_library import HrfShape
+from neurodecode.numerics.noise_ceilings import estimate_reliability
 from neurodecode.preprocessing.single_trial_betas import SingleTrialBetas
 from tests.preprocessing.trial_data import plant_trials
 
@@ -235,3 +238,45 @@ def test_bad_input_is_refused():
                      {"trial_types": ("a",), "nuisance_types": ("a",)}):  # fmt: skip
         with pytest.raises(ValidationError):
             SingleTrialBetas(**settings)
+
+
+def read_localizer():
+    """The Pinel localizer of pyhrf: its header's TR of 1 s is wrong."""
+    import nibabel
+
+    roots = [root / "localizer_fmri" for root in list_data_roots()]
+    folder = next((root for root in roots if root.exists()), None)
+    if folder is None:
+        pytest.skip("real_data: localizer_fmri is in none of the data folders")
+    bold = next(folder.rglob("subj0_bold_session0.nii.gz"))
+    data = nibabel.load(bold).get_fdata(dtype=np.float32)
+    mean = data.mean(axis=-1)
+    data = data[mean > 0.3 * np.median(mean[mean > mean.mean()])].T
+    with open(next(folder.rglob("paradigm_loc.csv"))) as file:
+        rows = list(csv.reader(file, delimiter=" "))
+    n = len(rows)
+    table = {name: ["01"] * n for name in ("subject", "session", "run")} | {
+        "onset": [float(row[2]) for row in rows], "duration": np.zeros(n),
+        "trial_type": [row[1] for row in rows], "stimulus_id": [row[1] for row in rows],
+    }  # fmt: skip
+    times_s = np.arange(len(data)) * 2.4
+    samples = make_samples(dataset="loc", stimulus_id=[""] * len(data), onset_s=times_s)
+    return Responses(data=data, samples=samples, t_r=2.4), Events(table=Table(table))
+
+
+@pytest.mark.real_data
+def test_betas_of_a_fast_localizer():
+    """80 trials of 10 conditions, 3.7 s apart on average, in 125 scans; the last is cut off."""
+    responses, events = read_localizer()
+    with pytest.raises(DataError, match="hardly see the responses of 1 trials"):
+        SingleTrialBetas().run(responses, events)
+    reliability = {}
+    for name, settings in {
+        "separate": {}, "all": {"method": "all"}, "ridge": {"method": "ridge", "fraction": 0.3},
+    }.items():  # fmt: skip
+        stage = SingleTrialBetas(cut_off="leave_out", **settings)
+        made = stage.run(responses, events)["responses"]
+        condition = np.unique(made.samples["stimulus_id"], return_inverse=True)[1]
+        reliability[name] = estimate_reliability(made.data, condition, "ncsnr").rho.mean()
+    assert reliability["separate"] > 0.18 and reliability["ridge"] > 0.18
+    assert reliability["all"] < 0.15
