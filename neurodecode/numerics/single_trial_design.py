@@ -197,6 +197,28 @@ def find_noise_components(design: RunDesign, data: np.ndarray, n_components: int
     return vectors * np.where(vectors[np.abs(vectors).argmax(axis=0), range(len(order))] < 0, -1, 1)
 
 
+def count_components(medians: np.ndarray) -> int:
+    """Return how many noise components to take out: the fewest that gain nearly all there is.
+
+    Parameters
+    ----------
+    medians : array, shape (1 + n_components,)
+        R² across runs with 0, 1, ... components taken out.
+
+    Returns
+    -------
+    n : int
+        The first to reach 95 % of the largest gain (GLMdenoise's rule); 0 where none gains.
+
+    Examples
+    --------
+    >>> count_components(np.array([0.10, 0.15, 0.199, 0.20, 0.18]))
+    2
+    """
+    gains = medians - medians[0]
+    return int(np.argmax(gains >= 0.95 * gains.max()))
+
+
 def _orthonormalize(columns: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis of columns; those that depend on others add nothing."""
     length = np.sqrt((columns**2).sum(axis=0))

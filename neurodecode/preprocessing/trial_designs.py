@@ -58,7 +58,8 @@ def leave_out_cut_off(
             raise DataError(
                 f"{where}: {run.name}: the scans ({run.times_s[0]:g} to {run.times_s[-1]:g} s) "
                 f"hardly see the responses of {len(cut)} trials (first: onset "
-                f"{trials['onset'][cut[0]]:g} s). Set cut_off: leave_out, or remove these events."
+                f"{trials['onset'][cut[0]]:g} s). Set unseen_trials: leave_out, or remove "
+                "these events."
             )
         rest = np.setdiff1d(np.arange(len(trials)), cut)
         if len(rest):

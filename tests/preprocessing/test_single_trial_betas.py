@@ -154,6 +154,11 @@ def test_noise_components_take_out_what_silent_voxels_share():
         planted.responses, planted.events
     )
     assert correlate_half(cleaned) > correlate_half(plain) + 0.1
+    counted = SingleTrialBetas(method="all", n_noise_components=5, noise_by="cross_validated").run(
+        planted.responses, planted.events
+    )
+    assert counted["fit"].summary["value"][-1] == 2
+    assert correlate_half(counted) == pytest.approx(correlate_half(cleaned))
 
 
 def test_order_of_rows_blocks_of_voxels_and_other_runs_change_nothing(monkeypatch):
@@ -196,7 +201,7 @@ def test_a_trial_that_scans_hardly_see_is_refused_or_left_out():
     moved = replace(planted, events=change(planted.events, onset=onsets))
     with pytest.raises(DataError, match="hardly see the responses of 1 trials"):
         estimate(moved)
-    made = estimate(moved, cut_off="leave_out")["responses"]
+    made = estimate(moved, unseen_trials="leave_out")["responses"]
     np.testing.assert_array_equal(made.samples["onset_s"], np.delete(onsets, 7))
 
 
@@ -234,7 +239,8 @@ def test_bad_input_is_refused():
     wrong = replace(planted.confounds, items=Table({"id": planted.confounds.items["id"]}))
     with pytest.raises(DataError, match="not those of scans"):
         SingleTrialBetas().run(responses, events, wrong)
-    for settings in ({"fractions": (0.5, 0.1)}, {"fraction": 0.0},
+    for settings in ({"noise_by": "cross_validated", "hrf_by": "in_sample"},
+                     {"fractions": (0.5, 0.1)}, {"fraction": 0.0},
                      {"trial_types": ("a",), "nuisance_types": ("a",)}):  # fmt: skip
         with pytest.raises(ValidationError):
             SingleTrialBetas(**settings)
@@ -274,7 +280,7 @@ def test_betas_of_a_fast_localizer():
     for name, settings in {
         "separate": {}, "all": {"method": "all"}, "ridge": {"method": "ridge", "fraction": 0.3},
     }.items():  # fmt: skip
-        stage = SingleTrialBetas(cut_off="leave_out", **settings)
+        stage = SingleTrialBetas(unseen_trials="leave_out", **settings)
         made = stage.run(responses, events)["responses"]
         condition = np.unique(made.samples["stimulus_id"], return_inverse=True)[1]
         reliability[name] = estimate_reliability(made.data, condition, "ncsnr").rho.mean()
