@@ -293,8 +293,8 @@ class SingleTrialBetas(Stage):
         if len(runs) < 2 or not responds.any():
             raise DataError(
                 f"{self.stage}: {len(runs)} runs have trials and {int(responds.sum())} voxels an "
-                f"R² of noise_r2 ({self.noise_r2:g}) or more. Allowed to count noise components by: "
-                "two runs, one voxel. Set noise_by: fixed."
+                f"R² of noise_r2 ({self.noise_r2:g}) or more. Allowed for a count of noise "
+                "components: two runs, one voxel. Set noise_by: fixed."
             )
         medians = []
         for n in range(self.n_noise_components + 1):
