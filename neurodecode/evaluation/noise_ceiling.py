@@ -71,9 +71,9 @@ class NoiseCeiling(Stage):
         By position: seconds of a run that are left out together by the jackknife; longer than the
         autocorrelation of signal and noise.
     interval : {"jackknife", "normal"}
-        Over stimuli, whatever the distribution; or exact for normal signal and noise, which is
-        for fewer than about 30 stimuli. By position: jackknife. With unequal numbers of repeats
-        normal is for ncsnr alone.
+        Over stimuli, whatever the distribution; or exact for normal signal and noise, as
+        reliabilities are often reported, and too narrow for others. By position: jackknife. With
+        unequal numbers of repeats normal is for ncsnr alone.
     level : float
         Of the intervals.
     negative : {"keep", "zero"}

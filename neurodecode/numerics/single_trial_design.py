@@ -14,7 +14,8 @@ import numpy as np
 
 from neurodecode.numerics.hrf_library import HrfShape, make_hrf_library
 
-EMPTY = 1e-6  # of the longest column: a trial whose response no scan sees
+CUT_OFF = 0.1  # of the longest response: of a trial with less than this, betas are mostly noise
+EMPTY = 1e-6  # of the longest column, after what is taken out
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,33 @@ def make_run_design(
     return RunDesign(trials, taken, trials.transpose(0, 2, 1) @ trials, conditions, kinds)
 
 
-def find_unseen(design: RunDesign) -> np.ndarray:
-    """Return the trials whose response lies outside the scans, or in what is taken out."""
+def find_cut_off(
+    times_s: np.ndarray,
+    onsets_s: np.ndarray,
+    durations_s: np.ndarray,
+    shapes: Sequence[HrfShape],
+) -> np.ndarray:
+    """Return the trials whose response the scans hardly see, by any response of the library.
+
+    Parameters
+    ----------
+    times_s : array, shape (n_scans,)
+    onsets_s, durations_s : arrays, shape (n_trials,)
+    shapes : sequence of HrfShape
+
+    Returns
+    -------
+    trials : array of int
+        Whose column is shorter than a tenth of the longest.
+    """
+    columns = make_hrf_library(times_s[:, None] - onsets_s, tuple(shapes), durations_s)
+    lengths = np.sqrt((columns**2).sum(axis=1))
+    short = lengths < CUT_OFF * lengths.max(axis=1, keepdims=True)
+    return np.flatnonzero((short | (lengths == 0)).any(axis=0))
+
+
+def find_hidden(design: RunDesign) -> np.ndarray:
+    """Return the trials whose response lies in what is taken out."""
     lengths = np.sqrt(np.diagonal(design.grams, axis1=1, axis2=2))
     return np.flatnonzero((lengths <= EMPTY * lengths.max(axis=1, keepdims=True)).any(axis=0))
 
@@ -169,6 +195,28 @@ def find_noise_components(design: RunDesign, data: np.ndarray, n_components: int
     order = np.argsort(-values, kind="stable")[:n_components]
     vectors = vectors[:, order]
     return vectors * np.where(vectors[np.abs(vectors).argmax(axis=0), range(len(order))] < 0, -1, 1)
+
+
+def count_components(medians: np.ndarray) -> int:
+    """Return how many noise components to take out: the fewest that gain nearly all there is.
+
+    Parameters
+    ----------
+    medians : array, shape (1 + n_components,)
+        R² across runs with 0, 1, ... components taken out.
+
+    Returns
+    -------
+    n : int
+        The first to reach 95 % of the largest gain (GLMdenoise's rule); 0 where none gains.
+
+    Examples
+    --------
+    >>> count_components(np.array([0.10, 0.15, 0.199, 0.20, 0.18]))
+    2
+    """
+    gains = medians - medians[0]
+    return int(np.argmax(gains >= 0.95 * gains.max()))
 
 
 def _orthonormalize(columns: np.ndarray) -> np.ndarray:

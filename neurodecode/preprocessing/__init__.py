@@ -16,4 +16,6 @@ select_voxels.py         by reliability, variance, encoding score or region, on 
 volume_to_surface.py     responses of voxels at the vertices of a cortical surface
 functional_rois.py       a region of the voxels that a localizer finds
 single_trial_betas.py    a response per trial from time series; trial_runs.py, trial_designs.py
+single_trial_betas.py    a response per trial from time series; its parts: trial_runs.py,
+                         trial_designs.py, trial_outputs.py
 """

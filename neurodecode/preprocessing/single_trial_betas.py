@@ -13,19 +13,11 @@ from typing import Annotated, ClassVar, Literal, Self, TypedDict
 import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
 
-from neurodecode.core.artifacts import (
-    Events,
-    Features,
-    Responses,
-    Scores,
-    Stimuli,
-    make_samples,
-)
+from neurodecode.core.artifacts import Events, Features, Responses, Scores, Stimuli
 from neurodecode.core.checks import check_finite
 from neurodecode.core.errors import DataError
 from neurodecode.core.lineage import ContactKind
 from neurodecode.core.stage import Sight, Stage
-from neurodecode.core.tables import Table
 from neurodecode.numerics.hrf_library import CANONICAL, HrfShape
 from neurodecode.numerics.single_trial import (
     choose_fractions,
@@ -36,10 +28,12 @@ from neurodecode.numerics.single_trial import (
 )
 from neurodecode.numerics.single_trial_design import (
     RunDesign,
+    count_components,
     find_noise_components,
     make_drift,
 )
-from neurodecode.preprocessing.trial_designs import Scans, make_designs
+from neurodecode.preprocessing.trial_designs import Scans, leave_out_cut_off, make_designs
+from neurodecode.preprocessing.trial_outputs import describe_fit, tabulate_trials
 from neurodecode.preprocessing.trial_runs import TrialRun, collect_runs
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -78,6 +72,8 @@ class SingleTrialBetas(Stage):
         Events that are trials; none named, those that show a stimulus.
     nuisance_types : tuple of str
         Events of no interest, such as button presses: each type is one column.
+    unseen_trials : {"refuse", "leave_out"}
+        Trials whose response the scans hardly see, such as one just before the end of a run.
     drift : {"cosine", "polynomial", "none"}
         Taken out of each run with its mean.
     cutoff_s : float
@@ -87,8 +83,11 @@ class SingleTrialBetas(Stage):
     n_noise_components : int
         Principal components over time of the voxels that trials do not explain, taken out of each
         run (as GLMdenoise does).
+    noise_by : {"fixed", "cross_validated"}
+        So many components; or at most so many: the fewest with which the betas of other runs
+        predict the voxels that respond about as well as they ever do.
     noise_r2 : float
-        Voxels are noise below this cross-validated R².
+        Voxels are noise below this R² (across runs, or as hrf_by says).
     units : {"percent", "as_given"}
         Percent of each voxel's mean over the run, which takes data that still have their mean.
     """
@@ -109,17 +108,24 @@ class SingleTrialBetas(Stage):
     rescale: bool = True
     trial_types: tuple[str, ...] = ()
     nuisance_types: tuple[str, ...] = ()
+    unseen_trials: Literal["refuse", "leave_out"] = "refuse"
     drift: Literal["cosine", "polynomial", "none"] = "cosine"
     cutoff_s: PositiveFloat = 128.0
     degree: NonNegativeInt | None = None
     n_noise_components: NonNegativeInt = 0
+    noise_by: Literal["fixed", "cross_validated"] = "fixed"
     noise_r2: float = 0.0
     units: Literal["percent", "as_given"] = "percent"
 
     @model_validator(mode="after")
-    def _check_fractions(self) -> Self:
+    def _check_settings(self) -> Self:
         if list(self.fractions) != sorted(set(self.fractions)):
             raise ValueError("fractions repeat or fall. Give each once, the smallest first.")
+        if self.noise_by == "cross_validated" and self.hrf_by == "in_sample":
+            raise ValueError(
+                "noise_by is cross_validated, but R² is taken in sample. Set hrf_by: "
+                "cross_validated, too."
+            )
         if set(self.trial_types) & set(self.nuisance_types):
             raise ValueError(
                 "a trial type is named in trial_types and nuisance_types. Name it in one of them."
@@ -168,7 +174,7 @@ class SingleTrialBetas(Stage):
         Raises
         ------
         DataError
-            Trials that no scan sees or that cannot be told apart; more regressors than scans;
+            Trials that scans hardly see or that cannot be told apart; more regressors than scans;
             events, scans and confounds that do not fit together; a mean of zero where percent is
             asked for; no repeats in other runs to choose a fraction by.
         """
@@ -181,19 +187,26 @@ class SingleTrialBetas(Stage):
         runs = collect_runs(
             responses, events, confounds, self.trial_types, self.nuisance_types, self.stage
         )
+        runs = leave_out_cut_off(
+            runs, self._list_shapes(), refuse=self.unseen_trials == "refuse", where=self.stage
+        )
         data = [responses.read(run.rows) for run in runs]
         for run, y in zip(runs, data, strict=True):
             check_finite(y, what="responses", where=f"{self.stage}: {run.name}")
         scans = Scans(data, [self._find_scale(*pair) for pair in zip(runs, data, strict=True)])
         designs = self._make_designs(runs, responses.t_r)
         r2 = self._score(designs, scans)
-        if self.n_noise_components:
+        n = self.n_noise_components
+        if n:
             noise = self._find_noise(designs, scans, r2.max(axis=0))
-            designs = self._make_designs(runs, responses.t_r, noise)
+            if self.noise_by == "cross_validated":
+                responds = r2.max(axis=0) >= self.noise_r2
+                n = self._count_components(runs, responses.t_r, noise, scans, responds)
+            designs = self._make_designs(runs, responses.t_r, [c[:, :n] for c in noise])
             r2 = self._score(designs, scans)
         chosen = np.argmax(np.where(np.isnan(r2), -np.inf, r2), axis=0)
         betas, fraction = self._estimate(designs, scans, chosen)
-        samples = self._tabulate(responses, runs, stimuli)
+        samples = tabulate_trials(responses, runs, stimuli)
         made = Responses(
             data=betas,
             samples=samples,
@@ -201,7 +214,8 @@ class SingleTrialBetas(Stage):
             units="percent" if self.units == "percent" else responses.units,
         )
         best = np.take_along_axis(r2, chosen[None], axis=0)[0]
-        return {"responses": made, "fit": self._describe(responses, best, chosen, fraction)}
+        shapes = [self._list_shapes()[hrf] for hrf in chosen]
+        return {"responses": made, "fit": describe_fit(best, shapes, fraction, n, made.space)}
 
     def _list_shapes(self) -> tuple[HrfShape, ...]:
         if self.hrf == "canonical":
@@ -267,6 +281,27 @@ class SingleTrialBetas(Stage):
             for design, y, scale in zip(designs, scans.data, scans.scales, strict=True)
         ]
 
+    def _count_components(
+        self,
+        runs: Sequence[TrialRun],
+        t_r: float,
+        noise: Sequence[np.ndarray],
+        scans: Scans,
+        responds: np.ndarray,
+    ) -> int:
+        """Return the number of components with which runs predict each other well enough."""
+        if len(runs) < 2 or not responds.any():
+            raise DataError(
+                f"{self.stage}: {len(runs)} runs have trials and {int(responds.sum())} voxels an "
+                f"R² of noise_r2 ({self.noise_r2:g}) or more. Allowed for a count of noise "
+                "components: two runs, one voxel. Set noise_by: fixed."
+            )
+        medians = []
+        for n in range(self.n_noise_components + 1):
+            designs = self._make_designs(runs, t_r, [c[:, :n] for c in noise])
+            medians.append(np.median(self._score(designs, scans).max(axis=0)[responds]))
+        return count_components(np.array(medians))
+
     def _estimate(
         self, designs: Sequence[RunDesign], scans: Scans, chosen: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -305,74 +340,9 @@ class SingleTrialBetas(Stage):
                 "between 0 and 1, or set method: separate."
             ) from error
 
-    def _tabulate(
-        self, responses: Responses, runs: Sequence[TrialRun], stimuli: Stimuli | None
-    ) -> Table:
-        """Return the sample table of the trials, with all that their events say of them."""
-        trials = {
-            name: np.concatenate([run.trials[name] for run in runs]) for name in runs[0].trials
-        }
-        own = {
-            "subject",
-            "session",
-            "run",
-            "onset",
-            "stimulus_id",
-            "onset_s",
-            "repeat",
-            "sample_id",
-        }
-        if stimuli is not None:
-            own |= {"source", "digest", "category"}
-        more = {name: values for name, values in trials.items() if name not in own}
-        more["duration_s"] = more.pop("duration")
-        scans = [run.rows[_find_scans(run.times_s, run.trials["onset"])] for run in runs]
-        table = make_samples(
-            dataset="trials", stimulus_id=trials["stimulus_id"], subject=trials["subject"],
-            session=trials["session"], run=trials["run"], onset_s=trials["onset"],
-            stimuli=stimuli, **more,
-        )  # fmt: skip
-        return table.with_columns(sample_id=responses.samples["sample_id"][np.concatenate(scans)])
-
-    def _describe(
-        self,
-        responses: Responses,
-        r2: np.ndarray,
-        chosen: np.ndarray,
-        fraction: np.ndarray,
-    ) -> Scores:
-        shapes = self._list_shapes()
-        known = np.isfinite(r2)
-        columns = {
-            "voxel": np.arange(len(r2)),
-            "peak_s": np.array([s.peak_s for s in shapes])[chosen],
-            "width_s": np.array([s.fwhm_s for s in shapes])[chosen],
-            "fraction": fraction,
-        }
-        names = {"median R2 of the trials' responses": r2, "median peak_s": columns["peak_s"],
-                 "median fraction": fraction}  # fmt: skip
-        middles = [float(np.median(v[known])) if known.any() else np.nan for v in names.values()]
-        nothing = np.full(len(names), np.nan)
-        return Scores(
-            values=r2, over="voxels", items=Table(columns), metric="R² of the trials' responses",
-            scale="r2", space=responses.space,
-            summary=Table({"name": [*names], "value": middles, "low": nothing, "high": nothing,
-                           "chance": nothing, "n": np.full(len(names), int(known.sum()))}),
-        )  # fmt: skip
-
 
 class SingleTrialOutputs(TypedDict):
     """What the stage makes."""
 
     responses: Responses
     fit: Scores
-
-
-def _find_scans(times_s: np.ndarray, onsets_s: np.ndarray) -> np.ndarray:
-    """Return a scan for each trial, ascending: that in which it begins, or the next one free."""
-    begun = np.searchsorted(times_s, onsets_s + 1e-9, side="right") - 1
-    scans = np.maximum(begun, 0)
-    for trial in range(1, len(scans)):
-        scans[trial] = max(scans[trial], scans[trial - 1] + 1)
-    room = len(times_s) - 1 - np.arange(len(scans))[::-1]  # for those that come after
-    return np.minimum(scans, room)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from neurodecode.core.progress import track
 from neurodecode.numerics.hrf_library import HrfShape
 from neurodecode.numerics.single_trial_design import (
     RunDesign,
-    find_unseen,
+    find_cut_off,
+    find_hidden,
     make_run_design,
     measure_dependence,
 )
@@ -43,6 +44,32 @@ class Scans:
             some = slice(start, start + width)
             pairs = zip(self.data, self.scales, strict=True)
             yield some, [y[:, some].astype(np.float64) * scale[some] for y, scale in pairs]
+
+
+def leave_out_cut_off(
+    runs: Sequence[TrialRun], shapes: tuple[HrfShape, ...], *, refuse: bool, where: str
+) -> list[TrialRun]:
+    """Return runs without the trials whose response the scans hardly see, or refuse these."""
+    kept = []
+    for run in runs:
+        trials = run.trials
+        cut = find_cut_off(run.times_s, trials["onset"], trials["duration"], shapes)
+        if len(cut) and refuse:
+            raise DataError(
+                f"{where}: {run.name}: the scans ({run.times_s[0]:g} to {run.times_s[-1]:g} s) "
+                f"hardly see the responses of {len(cut)} trials (first: onset "
+                f"{trials['onset'][cut[0]]:g} s). Set unseen_trials: leave_out, or remove "
+                "these events."
+            )
+        rest = np.setdiff1d(np.arange(len(trials)), cut)
+        if len(rest):
+            kept.append(replace(run, trials=trials.take(rest)))
+    if not kept:
+        raise DataError(
+            f"{where}: the scans hardly see the response of any trial. Check that events and scans "
+            "are in seconds on one clock."
+        )
+    return kept
 
 
 def make_designs(
@@ -96,12 +123,11 @@ def _check(run: TrialRun, design: RunDesign, separate: bool, apart: bool, where:
             f"{where}: {n_columns} regressors ({n_own} of trials) for {len(run.rows)} scans. "
             "Allowed: fewer regressors than scans. Take fewer confounds, or set method: separate."
         )
-    unseen = find_unseen(design)
-    if len(unseen):
+    hidden = find_hidden(design)
+    if len(hidden):
         raise DataError(
-            f"{where}: the responses of {len(unseen)} trials lie outside the scans, or in what is "
-            f"taken out (first: onset {run.trials['onset'][unseen[0]]:g} s). Leave these trials "
-            "out, or take fewer confounds."
+            f"{where}: the responses of {len(hidden)} trials lie in what is taken out (first: "
+            f"onset {run.trials['onset'][hidden[0]]:g} s). Take fewer confounds."
         )
     if apart and measure_dependence(design) > MOST_DEPENDENT:
         raise DataError(

@@ -20,6 +20,7 @@ from neurodecode.numerics.ceiling_intervals import (
     compute_normal_interval,
     jackknife,
     step_up,
+    take_root,
 )
 from neurodecode.numerics.inter_subject import (
     average_agreement,
@@ -79,6 +80,17 @@ def tabulate(n_experiments, n_stimuli, ceilings=CEILINGS, designs=DESIGNS, **sha
             name = f"2-{n_repeats}" if mixed else f"{n_repeats}"
             print(f"{method:21s}{n_stimuli:6d} {name:>5s}  " + " | ".join(row), flush=True)
     return np.array(biases), np.array(coverages)
+
+
+def measure_roots(n_repeats, n_experiments):
+    """Return, for ceilings of r, the bias of the mean root and of the root of the mean."""
+    found = []
+    for ceiling in CEILINGS:
+        data, stimulus = plant_repeats(ceiling**2, n_repeats, 1000, n_experiments, seed=3)
+        rho = estimate_reliability(data, stimulus, "ncsnr").rho
+        roots = take_root(rho).mean(), take_root(rho.mean())
+        found.append([float(root - ceiling) for root in roots])
+    return np.array(found)
 
 
 def measure_wrong_ways(n_experiments=400):
@@ -143,6 +155,13 @@ def main(n_experiments: int) -> None:
         for n_repeats in (2, 5, 10):
             row = [measure(method, c, n_repeats, 1000, 400, of_mean=True)[0] for c in CEILINGS]
             print(f"{method:21s}{n_repeats:3d}  " + " ".join(f"{b:+.4f}" for b in row), flush=True)
+    print("\nceilings of r, one presentation, 1,000 stimuli, ncsnr: bias of the mean of roots,")
+    print("and of the root of the mean")
+    for n_repeats in (2, 10):
+        for name, row in zip(
+            ("roots", "root of mean"), measure_roots(n_repeats, 800).T, strict=True
+        ):
+            print(f"{name:21s}{n_repeats:3d}  " + " ".join(f"{b:+.4f}" for b in row), flush=True)
     print("\nother distributions (of signal and noise), 3 repeats: bias, jackknife, normal")
     for shape in SHAPES[1:]:
         for n_stimuli in (100, 1000):

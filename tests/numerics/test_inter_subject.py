@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from neurodecode.core.raw import list_data_roots
 from neurodecode.numerics.inter_subject import (
     average_agreement,
     correlate_with_others,
@@ -70,3 +71,20 @@ def test_constant_voxels_have_no_agreement():
     assert np.isnan(found.r[1, 2]) and np.isfinite(found.r[0, 2])
     mean, bounds = average_agreement(found, np.arange(40))
     assert np.isnan(mean[2]) and np.isnan(bounds.low[2]) and np.isfinite(mean[[0, 1, 3]]).all()
+
+
+@pytest.mark.real_data
+def test_people_listening_to_alice_agree_in_temporal_cortex():
+    """Brennan et al. 2016: 27 people, 6 regions; intervals leave out 30 s in turn."""
+    folders = [root / "alice_fmri/6mm" for root in list_data_roots()]
+    files = [file for folder in folders for file in sorted(folder.glob("s*-timecourses.txt"))]
+    if not files:
+        pytest.skip("real_data: alice_fmri is in none of the data folders")
+    subjects = [v for f in files if np.ptp(v := np.loadtxt(f)) > 0]  # s33 is zeros
+    data = np.stack(subjects)
+    assert data.shape == (27, 362, 6)
+    mean, bounds = average_agreement(correlate_with_others(data), np.arange(362) // 15)
+    # LATL RATL LPTL LIPL LPreM LIFG
+    np.testing.assert_allclose(mean[[0, 2, 3]], [0.32, 0.38, 0.275], atol=0.01)
+    assert (bounds.low > 0.05).all() and (bounds.high < 0.5).all()
+    assert mean.argmax() == 2

@@ -11,8 +11,9 @@ from neurodecode.numerics.single_trial import (
     score_hrfs,
 )
 from neurodecode.numerics.single_trial_design import (
+    find_cut_off,
+    find_hidden,
     find_noise_components,
-    find_unseen,
     make_drift,
     make_run_design,
     measure_dependence,
@@ -162,11 +163,19 @@ def test_drift_is_that_of_nilearn():
 
 def test_trials_that_no_scan_sees_or_that_coincide_are_found():
     times_s = np.arange(60) * 1.2
+    onsets, none = np.array([5.0, 5.0, 69.5, 62.0, -30.0]), np.zeros(5)
+    assert find_cut_off(times_s, onsets, none, (CANONICAL,)).tolist() == [2, 4]
+    columns = compute_response(times_s[:, None] - onsets[:2], CANONICAL)
+    nuisance = np.column_stack([np.ones(60), columns[:, :1]])
     design = make_run_design(
-        times_s, np.array([5.0, 5.0, 71.0]), np.zeros(3), np.arange(3), np.zeros(3, int),
-        (CANONICAL,), np.ones((60, 1)),
+        times_s, np.array([5.0, 20.0]), none[:2], np.arange(2), np.zeros(2, int), (CANONICAL,),
+        nuisance,
     )  # fmt: skip
-    assert find_unseen(design).tolist() == [2]
+    assert find_hidden(design).tolist() == [0]
+    design = make_run_design(
+        times_s, onsets[:2], none[:2], np.arange(2), np.zeros(2, int), (CANONICAL,),
+        np.ones((60, 1)),
+    )  # fmt: skip
     assert measure_dependence(design) > 1e6
     assert measure_dependence(make_run()[0]) < 1e3
 

@@ -1,13 +1,16 @@
+import csv
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from neurodecode.core.artifacts import Events
+from neurodecode.core.artifacts import Events, Responses, make_samples
 from neurodecode.core.errors import DataError
+from neurodecode.core.raw import list_data_roots
 from neurodecode.core.tables import Table
 from neurodecode.numerics.hrf_library import HrfShape
+from neurodecode.numerics.noise_ceilings import estimate_reliability
 from neurodecode.preprocessing.single_trial_betas import SingleTrialBetas
 from tests.preprocessing.trial_data import plant_trials
 
@@ -151,6 +154,11 @@ def test_noise_components_take_out_what_silent_voxels_share():
         planted.responses, planted.events
     )
     assert correlate_half(cleaned) > correlate_half(plain) + 0.1
+    counted = SingleTrialBetas(method="all", n_noise_components=5, noise_by="cross_validated").run(
+        planted.responses, planted.events
+    )
+    assert counted["fit"].summary["value"][-1] == 2
+    assert correlate_half(counted) == pytest.approx(correlate_half(cleaned))
 
 
 def test_order_of_rows_blocks_of_voxels_and_other_runs_change_nothing(monkeypatch):
@@ -184,6 +192,17 @@ def test_what_a_beta_has_seen_is_declared():
     for settings in ({"hrf": "library"}, {"method": "ridge"}, {"n_noise_components": 2}):
         stage = SingleTrialBetas(**settings)
         assert (stage.sees()["responses"], stage.contact_of()) == ("all", "transductive")
+
+
+def test_a_trial_that_scans_hardly_see_is_refused_or_left_out():
+    planted = plant_trials(n_runs=2, n_trials=8, n_voxels=4)
+    onsets = planted.events.table["onset"].copy()
+    onsets[7] = planted.responses.samples["onset_s"].max() - 1.0
+    moved = replace(planted, events=change(planted.events, onset=onsets))
+    with pytest.raises(DataError, match="hardly see the responses of 1 trials"):
+        estimate(moved)
+    made = estimate(moved, unseen_trials="leave_out")["responses"]
+    np.testing.assert_array_equal(made.samples["onset_s"], np.delete(onsets, 7))
 
 
 def change(events, **columns):
@@ -220,7 +239,50 @@ def test_bad_input_is_refused():
     wrong = replace(planted.confounds, items=Table({"id": planted.confounds.items["id"]}))
     with pytest.raises(DataError, match="not those of scans"):
         SingleTrialBetas().run(responses, events, wrong)
-    for settings in ({"fractions": (0.5, 0.1)}, {"fraction": 0.0},
+    for settings in ({"noise_by": "cross_validated", "hrf_by": "in_sample"},
+                     {"fractions": (0.5, 0.1)}, {"fraction": 0.0},
                      {"trial_types": ("a",), "nuisance_types": ("a",)}):  # fmt: skip
         with pytest.raises(ValidationError):
             SingleTrialBetas(**settings)
+
+
+def read_localizer():
+    """The Pinel localizer of pyhrf: its header's TR of 1 s is wrong."""
+    import nibabel
+
+    roots = [root / "localizer_fmri" for root in list_data_roots()]
+    folder = next((root for root in roots if root.exists()), None)
+    if folder is None:
+        pytest.skip("real_data: localizer_fmri is in none of the data folders")
+    bold = next(folder.rglob("subj0_bold_session0.nii.gz"))
+    data = nibabel.load(bold).get_fdata(dtype=np.float32)
+    mean = data.mean(axis=-1)
+    data = data[mean > 0.3 * np.median(mean[mean > mean.mean()])].T
+    with open(next(folder.rglob("paradigm_loc.csv"))) as file:
+        rows = list(csv.reader(file, delimiter=" "))
+    n = len(rows)
+    table = {name: ["01"] * n for name in ("subject", "session", "run")} | {
+        "onset": [float(row[2]) for row in rows], "duration": np.zeros(n),
+        "trial_type": [row[1] for row in rows], "stimulus_id": [row[1] for row in rows],
+    }  # fmt: skip
+    times_s = np.arange(len(data)) * 2.4
+    samples = make_samples(dataset="loc", stimulus_id=[""] * len(data), onset_s=times_s)
+    return Responses(data=data, samples=samples, t_r=2.4), Events(table=Table(table))
+
+
+@pytest.mark.real_data
+def test_betas_of_a_fast_localizer():
+    """80 trials of 10 conditions, 3.7 s apart on average, in 125 scans; the last is cut off."""
+    responses, events = read_localizer()
+    with pytest.raises(DataError, match="hardly see the responses of 1 trials"):
+        SingleTrialBetas().run(responses, events)
+    reliability = {}
+    for name, settings in {
+        "separate": {}, "all": {"method": "all"}, "ridge": {"method": "ridge", "fraction": 0.3},
+    }.items():  # fmt: skip
+        stage = SingleTrialBetas(unseen_trials="leave_out", **settings)
+        made = stage.run(responses, events)["responses"]
+        condition = np.unique(made.samples["stimulus_id"], return_inverse=True)[1]
+        reliability[name] = estimate_reliability(made.data, condition, "ncsnr").rho.mean()
+    assert reliability["separate"] > 0.18 and reliability["ridge"] > 0.18
+    assert reliability["all"] < 0.15
