@@ -70,7 +70,6 @@ class Methods(Stage):
             if isinstance(one, Scores)
         }
         html = "".join((
-            f"<h4>{escape(self.title)}</h4>",
             *_write_text(known, tested),
             *(write_scores_table(name, one) for name, one in named if isinstance(one, Scores)),
             _write_settings(known.steps),
