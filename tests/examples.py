@@ -5,6 +5,7 @@
 something particular, from ``SPECIAL``.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -241,6 +242,12 @@ def make_model() -> Model:
 
 def make_document() -> Document:
     return Document(title="An exâmple", html="<p>ü</p>", figures={"dot.png": make_png()})
+
+
+def make_context() -> Document:
+    """What the runner tells a step that prints its run."""
+    steps = [{"name": "split", "stage": "evaluation.split", "settings": {"by": "run"}}]
+    return Document(title="context", html=json.dumps({"title": "An example", "steps": steps}))
 
 
 def make_png() -> np.ndarray:
@@ -531,6 +538,16 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "reconstruction.pretrained": _run_pretrained,
     "reconstruction.train_diffusion": _train_diffusion,
     "plotting.brain_map": lambda folder: [_case("plotting.brain_map", scores=make_voxel_scores())],
+    "plotting.roi_bars": lambda folder: [
+        Case({"n_bootstrap": 20}, {"scores": [make_voxel_scores(), make_voxel_scores()]}),
+    ],
+    "plotting.methods": lambda folder: [
+        Case({}, {"show": [make_voxel_scores()], "context": make_context()}),
+    ],
+    "evaluation.weights": lambda folder: [
+        _case("evaluation.weights"),
+        _case("evaluation.weights", {"kind": "weights", "band": "high"}, features=make_features()),
+    ],
     "plotting.volume_map": lambda folder: [
         Case({"view": view}, {"scores": make_volume_scores()}) for view in ("slices", "mosaic")
     ],

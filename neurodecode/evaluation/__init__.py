@@ -18,6 +18,7 @@ rois.py              the same per region of interest
 compare_encoders.py  two encoders on the same responses
 group.py             tests across subjects, and prevalence
 noise_ceiling.py     the best score that noise allows, from repeats
+weights.py           weights of a model, patterns of a decoder, as maps
 shuffle.py           control: responses given to the wrong samples
 replace.py           control: other features in place of the decoded ones
 audit.py             a result beside its controls, with a verdict in words

@@ -18,7 +18,7 @@ from neurodecode.core.artifacts import Scores
 from neurodecode.core.errors import DataError
 
 UNITS = {"r": "r", "r2": "r²", "accuracy": "accuracy", "similarity": "similarity",
-         "distance": "distance"}  # fmt: skip
+         "distance": "distance", "weight": "a.u."}  # fmt: skip
 Below = Literal["fade", "hide"]
 
 
@@ -106,7 +106,9 @@ def choose_values(
     faded = nearness**2 if rule.below_threshold == "fade" else np.zeros(len(values))
     opacity = np.where(passes, 1.0, np.where(given, faded, 0.0))
     if not rules:
-        words = "No threshold: values that may be chance are shown, too"
+        words = "No threshold"
+        if scores.scale != "weight":
+            words += ": values that may be chance are shown, too"
     elif rule.below_threshold == "hide":
         words = f"Shown where {' and '.join(rules)}"
     else:
@@ -121,6 +123,8 @@ def choose_values(
                 f"Median noise ceiling of what passes: {np.median(inside):.3g}, in the same unit; "
                 "values are not divided by it."
             )
+    if scores.scale == "weight":
+        notes += scores.notices  # how far weights can be interpreted at all
     return MapValues(values, passes, opacity, q, words, label, chance, tuple(notes))
 
 

@@ -25,8 +25,8 @@ class Scores(Artifact):
         What the values belong to.
     metric : str
         Such as "pairwise identification".
-    scale : {"r", "r2", "accuracy", "similarity", "distance"}
-        r and r² never mix.
+    scale : {"r", "r2", "accuracy", "similarity", "distance", "weight"}
+        r and r² never mix; weights, of models, are no scores, but have maps like them.
     summary : Table
         One row per claim: name, value, low, high (bootstrap interval), chance, n, and, where a
         null was computed, null_mean, null_sd, p. Where candidates share a column: within (its
@@ -59,7 +59,7 @@ class Scores(Artifact):
     over: Literal["items", "voxels"] = "items"
     items: Table = field(default_factory=lambda: Table({}))
     metric: str
-    scale: Literal["r", "r2", "accuracy", "similarity", "distance"]
+    scale: Literal["r", "r2", "accuracy", "similarity", "distance", "weight"]
     summary: Table
     of: str = "item"
     ceiling: Array | None = dims("item", default=None)
