@@ -6,6 +6,7 @@ banded_ridge.py      a weight per feature space; its parts: band_weights.py, ban
 kernel_ridge.py      nonlinear kernels, an alpha and a gamma per target
 ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_estimator.py
 statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxel_selection.py
+variance_partitioning.py   product measure, unique and shared variance
 pca.py               principal components; covariance.py: with shrinkage, and whitening by it
 identification.py    n-way identification from ranks
 image_metrics.py     PixCorr, SSIM, sharpness; images.py: resizing
