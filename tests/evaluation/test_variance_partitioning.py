@@ -96,12 +96,12 @@ def test_models_that_are_absent_or_differ_are_refused():
     stage, given = VariancePartitioning(n_bootstrap=5), make_subset_predictions()
     responses = make_responses()
     with pytest.raises(
-        DataError, match="absent: mid, low.high, high.mid, low.high.mid.*all subsets"
+        DataError, match=r"absent: mid, low.high, high.mid, low.high.mid.*all subsets"
     ):
         stage.run({k: given[k] for k in ("low", "high")} | {"low+mid": given["low"]}, responses)
     with pytest.raises(DataError, match="predictions are named low. Allowed"):
         stage.run({"low": given["low"]}, responses)
-    with pytest.raises(DataError, match="'low' predicts 5 other rows than 'low.high'"):
+    with pytest.raises(DataError, match=r"'low' predicts 5 other rows than 'low.high'"):
         stage.run({"low+high": given["low+high"], "low": given["low"].take(np.arange(5)),
                    "high": given["high"]}, responses)  # fmt: skip
     with pytest.raises(DataError, match="'low' are predicted features"):
