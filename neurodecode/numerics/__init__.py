@@ -4,6 +4,7 @@ ridge.py             ridge by one eigendecomposition; its parts: moments.py, rid
                      ridge_problem.py, ridge_grid.py
 banded_ridge.py      a weight per feature space; its parts: band_weights.py, banded_ridge_*.py
 stacking.py          a ridge per feature space, and their shares
+himalaya_solvers.py  multiple kernels and the sparse group lasso, by himalaya
 kernel_ridge.py      nonlinear kernels, an alpha and a gamma per target
 ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_estimator.py
 statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxel_selection.py

@@ -99,7 +99,7 @@ def test_models_that_are_absent_or_differ_are_refused():
         DataError, match=r"absent: mid, low.high, high.mid, low.high.mid.*all subsets"
     ):
         stage.run({k: given[k] for k in ("low", "high")} | {"low+mid": given["low"]}, responses)
-    with pytest.raises(DataError, match="predictions are named low. Allowed"):
+    with pytest.raises(DataError, match=r"predictions are named low\. Allowed"):
         stage.run({"low": given["low"]}, responses)
     with pytest.raises(DataError, match=r"'low' predicts 5 other rows than 'low.high'"):
         stage.run({"low+high": given["low+high"], "low": given["low"].take(np.arange(5)),
