@@ -56,7 +56,9 @@ def name_bands(
     label: str, features: Features | Predictions, n_columns: int, n_inputs: int
 ) -> Edges:
     """Return the bands that one input contributes, with the names they go by."""
-    own = {name: (int(a), int(b)) for name, (a, b) in features.bands.items()}
+    # by column: a stored mapping comes back sorted by name
+    ordered = sorted(features.bands.items(), key=lambda band: tuple(band[1]))
+    own = {name: (int(a), int(b)) for name, (a, b) in ordered}
     if len(own) < 2 and n_inputs > 1:
         return {label: (0, n_columns)}
     if not own:

@@ -9,7 +9,7 @@ from neurodecode.numerics import banded_ridge_search
 from neurodecode.numerics.band_weights import make_band_weights
 from neurodecode.numerics.banded_ridge import fit_banded_ridge_cv, predict_bands
 from neurodecode.numerics.banded_ridge_problem import PrimalBands
-from neurodecode.numerics.banded_ridge_refine import _list_splits, evaluate_deltas
+from neurodecode.numerics.banded_ridge_refine import evaluate_deltas, list_splits
 from neurodecode.numerics.inner_folds import assign_folds
 from neurodecode.numerics.ridge import predict_ridge
 from neurodecode.numerics.ridge_grid import RidgeOptions
@@ -184,7 +184,8 @@ def test_gradient_is_that_of_differences(scoring, fit_intercept):
     )  # fmt: skip
     weights = np.array([0.5, 0.3, 0.2])
     theta = np.log(weights / 20) + np.array([0.3, -0.5, 0.2]) * np.arange(5)[:, None] / 4
-    inside = _list_splits(problem, weights, np.arange(5))
+    sources = [problem.read_targets(k, slice(0, 5)) for k in range(4)]
+    inside = list_splits(problem, weights, sources, np.arange(5))
     score, slope = evaluate_deltas(inside, weights, np.array(SIZES), theta, scoring)
     for t in range(5):
         own = np.exp(theta[t])
