@@ -146,6 +146,23 @@ def make_pixel_predictions(role: str = "test") -> Predictions:
     return replace(predictions, data=data, extractor=pixels.extractor, bands=pixels.bands)
 
 
+def make_band_predictions() -> Predictions:
+    """Predicted responses as a sum over two bands."""
+    whole = make_predictions("responses")
+    first = np.random.default_rng(9).normal(size=whole.data.shape).astype(np.float32)
+    by_band = np.stack([first, whole.data - first], axis=1)
+    return replace(whole, data=by_band, extractor={"name": "example", "bands": ["low", "high"]})
+
+
+def make_subset_predictions() -> dict[str, Predictions]:
+    """Predicted responses of two bands and of both."""
+    whole = make_predictions("responses")
+    noise = np.random.default_rng(10).normal(size=whole.data.shape).astype(np.float32)
+    alone = {"low": replace(whole, data=whole.data + noise),
+             "high": replace(whole, data=whole.data - noise)}  # fmt: skip
+    return {**alone, "low+high": whole}
+
+
 def make_reconstructions() -> Reconstructions:
     predictions = make_pixel_predictions()
     images = predictions.data.reshape(-1, 1, SIZE_PX, SIZE_PX, 1)
@@ -504,6 +521,16 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
                 },
             },
         ),
+    ],
+    "evaluation.split_scores": lambda folder: [
+        _case("evaluation.split_scores", {"metric": metric}, predictions=make_band_predictions())
+        for metric in ("r", "r2")
+    ],
+    "evaluation.variance_partitioning": lambda folder: [
+        _case(
+            "evaluation.variance_partitioning", {"rois": ["V1"]},
+            predictions=make_subset_predictions(),
+        )
     ],
     "evaluation.identification": lambda folder: [
         Case({}, {"predictions": make_predictions(), "features": make_features()}),

@@ -117,7 +117,8 @@ class BandedRidge(Stage):
             One row per fold and test row.
         model : Model
             Per fold: weights (n_features, n_voxels), intercept and cv_scores (n_voxels,), deltas
-            (n_bands, n_voxels), log(γ / α). Its settings give the bands' columns.
+            (n_bands, n_voxels), log(γ / α), in the order of the columns that its settings give
+            for each band.
         band_predictions : Predictions, shape (n_rows, n_bands, n_voxels)
             With ``by_band``. They sum to the predictions.
         """

@@ -17,6 +17,9 @@ encoding.py          r or R² of predicted responses, per voxel, with null and c
 rois.py              the same per region of interest
 compare_encoders.py  two encoders on the same responses
 group.py             tests across subjects, and prevalence
+split_scores.py      shares of feature spaces in a joint model's score
+variance_partitioning.py   unique and shared variance of feature spaces
+side_by_side.py      several predictions beside the responses; region_means.py: means over regions
 noise_ceiling.py     the best score that noise allows, from repeats
 weights.py           weights of a model, patterns of a decoder, as maps
 shuffle.py           control: responses given to the wrong samples

@@ -4,6 +4,8 @@ ridge.py             ridge by one eigendecomposition; its parts: moments.py, rid
                      ridge_problem.py, ridge_grid.py; ridge_plan.py: memory, and blocks of targets
                      ridge_problem.py, ridge_grid.py
 banded_ridge.py      a weight per feature space; its parts: band_weights.py, banded_ridge_*.py
+stacking.py          a ridge per feature space, and their shares
+himalaya_solvers.py  multiple kernels and the sparse group lasso, by himalaya
 kernel_ridge.py      nonlinear kernels, an alpha and a gamma per target
 ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_estimator.py
 statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxel_selection.py
@@ -19,6 +21,7 @@ tails.py             small p from a fitted tail; clusters.py: clusters and TFCE
 group_tests.py       tests across subjects; encoder_comparison.py: two encoders, swapped in blocks
 quality.py           framewise displacement, DVARS, outliers, tSNR
 smoothing.py         Gaussian kernels in volumes, averaging on meshes
+variance_partitioning.py   product measure, unique and shared variance
 pca.py               principal components; covariance.py: with shrinkage, and whitening by it
 identification.py    n-way identification from ranks; classification.py: accuracy and its null
 image_metrics.py     PixCorr, SSIM, sharpness; images.py: resizing

@@ -20,6 +20,7 @@ import numpy as np
 from neurodecode.core.errors import DataError
 from neurodecode.numerics.band_weights import check_band_weights
 from neurodecode.numerics.banded_ridge_checks import (
+    check_bands,
     check_defined,
     check_values,
     list_splits,
@@ -190,18 +191,6 @@ def predict_bands(
             centred = np.asarray(X[:, first:last], np.float64) - x_mean[first:last]
             out[:, b, columns] = centred @ block[first:last] + mean
     return out
-
-
-def check_bands(bands: Bands, n_features: int) -> None:
-    """Raise DataError unless bands follow each other and cover the features."""
-    edges = [0, *(last for _, last in bands)]
-    follow = [first for first, _ in bands] == edges[:-1]
-    if not (follow and edges[-1] == n_features and all(b > a for a, b in bands)):
-        raise DataError(
-            f"banded ridge: bands are columns {[tuple(b) for b in bands][:6]} of {n_features} "
-            "features. Allowed: bands of one column or more that follow each other and cover all "
-            "features. Reorder the columns, or select some bands (features.concatenate)."
-        )
 
 
 def _make_problem(

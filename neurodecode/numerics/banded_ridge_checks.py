@@ -6,10 +6,23 @@ import numpy as np
 
 from neurodecode.core.checks import check_finite
 from neurodecode.core.errors import DataError
+from neurodecode.numerics.banded_ridge_problem import Bands
 from neurodecode.numerics.banded_ridge_search import Search
 from neurodecode.numerics.moments import choose_block_rows, iterate_blocks
 from neurodecode.numerics.ridge_grid import RidgeOptions
 from neurodecode.numerics.ridge_problem import Splits
+
+
+def check_bands(bands: Bands, n_features: int) -> None:
+    """Raise DataError unless bands follow each other and cover the features."""
+    edges = [0, *(last for _, last in bands)]
+    follow = [first for first, _ in bands] == edges[:-1]
+    if not (follow and edges[-1] == n_features and all(b > a for a, b in bands)):
+        raise DataError(
+            f"bands: they are columns {[tuple(b) for b in bands][:6]} of {n_features} "
+            "features. Allowed: bands of one column or more that follow each other and cover all "
+            "features. Reorder the columns, or select some bands (features.concatenate)."
+        )
 
 
 def list_splits(

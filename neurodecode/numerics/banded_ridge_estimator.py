@@ -132,7 +132,10 @@ class BandedRidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             candidates = self.n_candidates
             if np.ndim(candidates) == 0:
                 candidates = make_band_weights(
-                    len(sizes), int(candidates), np.atleast_1d(self.concentration), self.seed
+                    len(sizes),
+                    int(candidates),
+                    np.atleast_1d(self.concentration).tolist(),
+                    self.seed,
                 )
             groups = np.arange(len(X)) if groups is None else np.asarray(groups)
             folds = assign_folds(groups, self.n_inner_folds, self.seed)

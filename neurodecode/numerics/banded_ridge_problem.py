@@ -72,8 +72,8 @@ class Refit:
         return self.back @ ((products @ self.turn) / (self.values + alphas[:, None])).T
 
 
-class BandedProblem(Protocol):
-    """What the search and the refit need of either form."""
+class SearchProblem(Protocol):
+    """What the search needs."""
 
     n_splits: int
     n_products: int
@@ -85,6 +85,10 @@ class BandedProblem(Protocol):
     def read_targets(self, split: int, columns: slice) -> tuple[TargetMoments, TargetMoments]:
         """Return moments of targets over a split's training and held-out rows."""
         ...
+
+
+class BandedProblem(SearchProblem, Protocol):
+    """What the refit needs of either form, too."""
 
     def read_refit(self, columns: slice) -> TargetMoments:
         """Return moments of targets over all training rows."""

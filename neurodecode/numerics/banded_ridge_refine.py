@@ -23,7 +23,7 @@ import numpy as np
 from neurodecode.core.progress import track
 from neurodecode.numerics.banded_ridge_problem import PrimalBands
 from neurodecode.numerics.banded_ridge_search import Search
-from neurodecode.numerics.moments import find_constant, iterate_blocks
+from neurodecode.numerics.moments import TargetMoments, find_constant, iterate_blocks
 from neurodecode.numerics.ridge_basis import Scoring
 
 LEAST_GAIN = 1e-5  # of a step that is kept; well above what the tolerance leaves open
@@ -34,7 +34,7 @@ BLOCK_BYTES = 2**28
 
 
 @dataclass(frozen=True, eq=False)
-class _Split:
+class Split:
     """One split in the eigenbasis of a candidate, and some targets in it."""
 
     values: np.ndarray  # (p,)
@@ -82,33 +82,43 @@ def refine_deltas(
     refined = np.zeros(len(scores), bool)
     hopeful = np.nan_to_num(scores, nan=-1.0) > 0
     size = max(1, BLOCK_BYTES // (8 * 8 * problem.n_products * problem.n_splits))
-    for m in track(np.unique(search.candidate[hopeful]), "banded ridge: refinement"):
-        used = np.flatnonzero(candidates[m])
-        if len(used) < 2:  # of one band only alpha is left, which the grid has seen to
-            continue
-        members = np.flatnonzero(hopeful & (search.candidate == m))
-        for block in iterate_blocks(len(members), size):
-            targets = members[block]
-            splits = _list_splits(problem, candidates[m], targets)
-            sizes = problem.sizes[used]
+    for columns in track(iterate_blocks(len(scores), size), "banded ridge: refinement"):
+        sources = [problem.read_targets(number, columns) for number in range(problem.n_splits)]
+        for m in np.unique(search.candidate[columns][hopeful[columns]]):
+            used = np.flatnonzero(candidates[m])
+            if len(used) < 2:  # of one band only alpha is left, which the grid has seen to
+                continue
+            inside = np.flatnonzero(hopeful[columns] & (search.candidate[columns] == m))
+            targets = columns.start + inside
             theta, gain = _climb(
-                splits, candidates[m][used], sizes, deltas[np.ix_(used, targets)].T, n_steps,
-                scoring,
+                list_splits(problem, candidates[m], sources, inside), candidates[m][used],
+                problem.sizes[used], deltas[np.ix_(used, targets)].T, n_steps, scoring,
             )  # fmt: skip
-            better = gain > 0
-            refined[targets[better]] = True
-            deltas[np.ix_(used, targets[better])] = theta[better].T
+            better = targets[gain > 0]
+            refined[better] = True
+            deltas[np.ix_(used, better)] = theta[gain > 0].T
             scores[targets] += gain
     return deltas, scores, refined
 
 
-def _list_splits(problem: PrimalBands, weights: np.ndarray, targets: np.ndarray) -> list[_Split]:
-    columns = slice(int(targets[0]), int(targets[-1]) + 1)
-    inside = targets - columns.start
+def list_splits(
+    problem: PrimalBands,
+    weights: np.ndarray,
+    sources: Sequence[tuple[TargetMoments, TargetMoments]],
+    inside: np.ndarray,
+) -> list[Split]:
+    """Return every split in the eigenbasis of band weights, for some of the targets read.
+
+    Parameters
+    ----------
+    weights : array, shape (n_bands,)
+    sources : sequence of (training, held-out) moments of targets
+    inside : array of int
+        Which of them.
+    """
     splits = []
-    for number in range(problem.n_splits):
+    for number, (train, test) in enumerate(sources):
         basis = problem.make_basis(number, weights, np.dtype(np.float64))
-        train, test = problem.read_targets(number, columns)
         held_out = basis.held_out
         unit = held_out.unit
         length = np.sqrt(np.where(train.squares > 0, train.squares, 1.0))[inside]
@@ -117,7 +127,7 @@ def _list_splits(problem: PrimalBands, weights: np.ndarray, targets: np.ndarray)
         kept = rows > 0
         triangle = held_out.triangle
         splits.append(
-            _Split(
+            Split(
                 held_out.values * unit, basis.train[kept] / rows[kept, None],
                 (triangle + triangle.T) * (unit / 2), held_out.offset * np.sqrt(unit), held_out.n,
                 turned[0], turned[1], (test.squares[inside] / length**2),
@@ -129,7 +139,7 @@ def _list_splits(problem: PrimalBands, weights: np.ndarray, targets: np.ndarray)
 
 
 def _climb(
-    splits: Sequence[_Split],
+    splits: Sequence[Split],
     weights: np.ndarray,
     sizes: np.ndarray,
     theta: np.ndarray,
@@ -153,7 +163,7 @@ def _climb(
 
 
 def evaluate_deltas(
-    splits: Sequence[_Split],
+    splits: Sequence[Split],
     weights: np.ndarray,
     sizes: np.ndarray,
     theta: np.ndarray,
@@ -177,7 +187,7 @@ def evaluate_deltas(
     return score / count, slope / count[:, None]
 
 
-def _score_weights(split: _Split, b: np.ndarray, scoring: Scoring) -> tuple[np.ndarray, np.ndarray]:
+def _score_weights(split: Split, b: np.ndarray, scoring: Scoring) -> tuple[np.ndarray, np.ndarray]:
     """Return the score of weights and its gradient by them."""
     image, total = b @ split.gram, np.where(split.defined, split.total, 1.0)
     cross, square = (np.einsum("ij,ij->i", b, other) for other in (split.c, image))

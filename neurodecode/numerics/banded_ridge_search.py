@@ -23,7 +23,7 @@ import numpy as np
 
 from neurodecode.core.device import limit_threads
 from neurodecode.core.progress import track
-from neurodecode.numerics.banded_ridge_problem import BandedProblem, Basis
+from neurodecode.numerics.banded_ridge_problem import Basis, SearchProblem
 from neurodecode.numerics.banded_ridge_screen import SINGLE, bound_scores
 from neurodecode.numerics.moments import TargetMoments, iterate_blocks
 from neurodecode.numerics.ridge_basis import Scoring, score_alphas
@@ -56,7 +56,7 @@ class Search:
 
 
 def search_candidates(
-    problem: BandedProblem,
+    problem: SearchProblem,
     n_targets: int,
     candidates: np.ndarray,
     alphas: np.ndarray,
@@ -93,7 +93,7 @@ def search_candidates(
 
 
 def _search_block(
-    problem: BandedProblem,
+    problem: SearchProblem,
     columns: slice,
     candidates: np.ndarray,
     alphas: np.ndarray,
@@ -191,9 +191,11 @@ def _score(
         scores = np.full(wanted.shape, np.nan)
         for a, row in enumerate(wanted):
             at = np.flatnonzero(row)
-            some = (TargetMoments(m.mean[at], m.squares[at], m.products[at]) for m in (train, test))
-            if len(at):
-                scores[a, at] = score_alphas(basis.held_out, *some, alphas[a : a + 1], scoring)[0]
+            if not len(at):
+                continue
+            some = [TargetMoments(m.mean[at], m.squares[at], m.products[at]) for m in (train, test)]
+            one = alphas[a : a + 1]
+            scores[a, at] = score_alphas(basis.held_out, some[0], some[1], one, scoring)[0]
         return scores
 
     return _average(score_split(*each) for each in zip(bases, sources, strict=True))
@@ -249,7 +251,7 @@ def _find_edges(
 
 
 def _extend(
-    problem: BandedProblem,
+    problem: SearchProblem,
     best: Search,
     sources: Sequence[tuple[TargetMoments, TargetMoments]],
     candidates: np.ndarray,

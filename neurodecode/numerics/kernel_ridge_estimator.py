@@ -118,7 +118,7 @@ class KernelRidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 y.reshape(len(y), -1),
                 assign_folds(groups, self.n_inner_folds, self.seed),
                 self._make_kernel(),
-                () if self.gammas is None else np.atleast_1d(self.gammas),
+                () if self.gammas is None else np.atleast_1d(self.gammas).tolist(),
                 np.atleast_1d(np.asarray(self.alphas, np.float64)),
                 options,
             )

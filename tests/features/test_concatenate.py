@@ -1,5 +1,7 @@
 """features.concatenate joins by identity and names the columns."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,10 @@ def test_rows_are_joined_by_identity():
 
 
 def test_bands_are_selected_in_the_order_asked_for():
-    a = make(["x", "y"], 5, {"high": (2, 5), "low": (0, 2)})  # as they come out of a store
+    a = make(["x", "y"], 5, {"low": (0, 2), "high": (2, 5)})
+    for given in ({"low": (0, 2), "high": (2, 5)}, {"high": (2, 5), "low": (0, 2)}):
+        every = Concatenate().run({"a": replace(a, bands=given)})
+        assert list(every.bands.items()) == [("low", (0, 2)), ("high", (2, 5))]
     out = Concatenate(bands=("high", "low")).run({"a": a})
     assert out.bands == {"high": (0, 3), "low": (3, 5)}
     np.testing.assert_array_equal(out.data, a.data[:, [2, 3, 4, 0, 1]])

@@ -9,7 +9,7 @@ from neurodecode.numerics import banded_ridge_search
 from neurodecode.numerics.band_weights import make_band_weights
 from neurodecode.numerics.banded_ridge import fit_banded_ridge_cv, predict_bands
 from neurodecode.numerics.banded_ridge_problem import PrimalBands
-from neurodecode.numerics.banded_ridge_refine import _list_splits, evaluate_deltas
+from neurodecode.numerics.banded_ridge_refine import evaluate_deltas, list_splits
 from neurodecode.numerics.inner_folds import assign_folds
 from neurodecode.numerics.ridge import predict_ridge
 from neurodecode.numerics.ridge_grid import RidgeOptions
@@ -34,13 +34,16 @@ def make_problem(n=120, n_targets=30, noise=1.0, dtype=np.float64, sizes=SIZES, 
 
 
 def score_plainly(X, Y, bands, folds, weights, alpha, scoring, fit_intercept=True):
-    """The score of one candidate and alpha by fitting and predicting with scikit-learn."""
+    """The score of one candidate and alpha by the normal equations and predictions."""
     root = np.sqrt(np.repeat(weights, [b - a for a, b in bands]))
     scores = []
     for k in np.unique(folds):
         train, test = folds != k, folds == k
-        model = Ridge(alpha, fit_intercept=fit_intercept).fit(X[train] * root, Y[train])
-        predicted, truth = model.predict(X[test] * root), Y[test]
+        Z, y = X[train] * root, Y[train]
+        mean, y_mean = (v.mean(axis=0) if fit_intercept else 0.0 for v in (Z, y))
+        system = (Z - mean).T @ (Z - mean) + alpha * np.eye(Z.shape[1])
+        found = np.linalg.solve(system, (Z - mean).T @ (y - y_mean))
+        predicted, truth = (X[test] * root - mean) @ found + y_mean, Y[test]
         centred = truth - truth.mean(axis=0)
         if scoring == "r2":
             scores.append(1 - ((truth - predicted) ** 2).sum(axis=0) / (centred**2).sum(axis=0))
@@ -184,7 +187,8 @@ def test_gradient_is_that_of_differences(scoring, fit_intercept):
     )  # fmt: skip
     weights = np.array([0.5, 0.3, 0.2])
     theta = np.log(weights / 20) + np.array([0.3, -0.5, 0.2]) * np.arange(5)[:, None] / 4
-    inside = _list_splits(problem, weights, np.arange(5))
+    sources = [problem.read_targets(k, slice(0, 5)) for k in range(4)]
+    inside = list_splits(problem, weights, sources, np.arange(5))
     score, slope = evaluate_deltas(inside, weights, np.array(SIZES), theta, scoring)
     for t in range(5):
         own = np.exp(theta[t])

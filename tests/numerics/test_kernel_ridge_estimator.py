@@ -9,7 +9,7 @@ from neurodecode.numerics.kernel_ridge_estimator import KernelRidgeRegressor
 
 @pytest.mark.filterwarnings("ignore")  # the checks provoke warnings of scikit-learn's own
 @parametrize_with_checks(
-    [KernelRidgeRegressor(alphas=(1e-3, 1.0), gammas=(0.1, 1.0), n_inner_folds=3)]
+    [KernelRidgeRegressor(alphas=(1e-3, 1.0), gammas=(1e-3, 0.1), n_inner_folds=3)]
 )
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
