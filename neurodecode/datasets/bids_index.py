@@ -173,8 +173,8 @@ def find_subject(root: Path, subject: str, where: str) -> str:
             "those of the subjects lie."
         )
     same = [k for k in known if strip_zeros(k) == strip_zeros(label)]
-    near = f" Did you mean '{same[0]}'?" if same else name_known(label, known)
-    raise DataError(f"{where}: {root} has no subject '{label}'.{near}")
+    near = name_known(same[0] if same else label, known)
+    raise DataError(f"{where}: {root} has no subject '{label}'.{near} Correct subject.")
 
 
 def find_beside(run: BoldRun, suffixes: Iterable[str], desc: str, *, prepared: bool) -> Path | None:

@@ -66,15 +66,20 @@ def check_one_timing(timing: Mapping[str, tuple[float, float]], where: str) -> N
     timing : mapping of run to (t_r, start)
         Seconds.
     """
-    for k, what, mend in (
-        (0, "repetition time", "Read them in steps of their own (runs:, sessions:)."),
-        (
-            1, "the time within a scan to which slices were brought",
+    if _differ([t_r for t_r, _ in timing.values()]):
+        said = ", ".join(f"{name} {t_r:g} s" for name, (t_r, _) in timing.items())
+        raise DataError(
+            f"{where}: runs differ in repetition time: {said}. Read them in steps of their own "
+            "(runs:, sessions:)."
+        )
+    if _differ([start for _, start in timing.values()]):
+        said = ", ".join(f"{name} {start:g} s" for name, (_, start) in timing.items())
+        raise DataError(
+            f"{where}: runs differ in the time within a scan to which slices were brought: {said}. "
             "Run fMRIPrep with one --slice-time-ref for all, or read them in steps of their own "
-            "(runs:, sessions:).",
-        ),
-    ):  # fmt: skip
-        values = [pair[k] for pair in timing.values()]
-        if max(values) - min(values) > TOLERANCE_S:
-            said = ", ".join(f"{name} {pair[k]:g} s" for name, pair in timing.items())
-            raise DataError(f"{where}: runs differ in {what}: {said}. {mend}")
+            "(runs:, sessions:)."
+        )
+
+
+def _differ(values: list[float]) -> bool:
+    return max(values) - min(values) > TOLERANCE_S

@@ -85,8 +85,8 @@ def settle_t_r(
         state = "" if stated is not None else f" and t_r: {others[0]:g}"
         raise DataError(
             f"{where}: the repetition time is {said}. Scans would be laid beside the wrong "
-            "events. If the header is what is wrong (converters often write 1), set header_t_r: "
-            f"ignore{state}; if it is right, correct the other."
+            f"events. Set header_t_r: ignore{state} if the header is what is wrong (converters "
+            "often write 1); if it is right, correct the other."
         )
     raise DataError(
         f"{where}: the repetition time is {said}. Scans would be laid beside the wrong events. "

@@ -161,8 +161,8 @@ def compute_mask(files: Sequence[ScanFile], how: Literal["epi", "brain"]) -> np.
     Parameters
     ----------
     how : {"epi", "brain"}
-        From the histogram of the mean scan (compute_epi_mask), or the MNI template's brain
-        brought to the grid (compute_brain_mask), which is right in MNI space only.
+        From the histogram of the mean scan but for zeros (compute_epi_mask), or the MNI template's
+        brain brought to the grid (compute_brain_mask), which is right in MNI space only.
     """
     import nibabel
     from nilearn.masking import compute_brain_mask, compute_epi_mask
@@ -173,6 +173,9 @@ def compute_mask(files: Sequence[ScanFile], how: Literal["epi", "brain"]) -> np.
         for _, block in iterate_scans(file, np.arange(file.n_columns)):
             total += np.nan_to_num(block, nan=0.0).sum(axis=0, dtype=np.float64)
         mean = nibabel.Nifti1Image((total / file.n_scans).reshape(file.grid), file.affine)
-        found = compute_epi_mask(mean) if how == "epi" else compute_brain_mask(mean)
+        # zeros are padding, or a mask applied before; they would be taken for the darker tissue
+        found = (
+            compute_epi_mask(mean, exclude_zeros=True) if how == "epi" else compute_brain_mask(mean)
+        )
         inside &= np.asarray(found.dataobj) != 0
     return inside
