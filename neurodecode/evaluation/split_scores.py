@@ -17,8 +17,8 @@ from neurodecode.core.artifacts import Predictions, Responses, Scores
 from neurodecode.core.errors import DataError
 from neurodecode.core.stage import Stage
 from neurodecode.core.tables import Table
-from neurodecode.evaluation.side_by_side import read_side_by_side
 from neurodecode.evaluation.region_means import list_regions, summarize_regions
+from neurodecode.evaluation.side_by_side import read_side_by_side
 from neurodecode.evaluation.summary import digest_test_set
 from neurodecode.numerics.variance_partitioning import split_scores, sum_bands
 
