@@ -16,7 +16,7 @@ from neurodecode.numerics.ridge_problem import Problem
 Solver = Literal["auto", "primal", "kernel"]
 DEFAULT_ALPHAS = tuple(float(f"{a:.4g}") for a in np.logspace(0, 7, 15))
 TARGET_BYTES = 512 * 2**20
-EXACT_TARGETS = 4096  # taken again at once
+EXACT_TARGETS = 2048  # taken again at once
 SCORE_ERROR = 2e-5  # of any score
 LOWEST = -1e300
 LOSS = 5e-7  # of score, by taking another alpha than the best: half of what is promised
