@@ -81,9 +81,8 @@ class HeldOut:
 
 def decompose(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the eigenvalues (ascending, none negative) and eigenvectors of a Gram matrix."""
-    from scipy.linalg import eigh
-
-    values, vectors = eigh(squares, driver="evd", check_finite=False)
+    # NumPy's, as all products here: a second BLAS library would have threads of its own.
+    values, vectors = np.linalg.eigh(squares)
     return np.maximum(values, 0.0), vectors
 
 
@@ -185,14 +184,14 @@ def score_and_bound(
     test: TargetMoments,
     alphas: np.ndarray,
     scoring: Scoring,
-    rounding: float = 0.0,
+    plan: ScorePlan | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Score every alpha for every target, and bound the rounding errors of the scores.
 
     Parameters
     ----------
-    rounding : float
-        Error of the products as they are given, in units of the norms of their columns.
+    plan : ScorePlan or None
+        Of these alphas, where made before; without it, products are taken to be exact.
 
     Returns
     -------
@@ -202,7 +201,7 @@ def score_and_bound(
         Six standard deviations of the error, errors being taken as independent. What is common to
         all alphas of a target, and so cannot change their order, is left out.
     """
-    plan = plan_scores(held_out, alphas, rounding)
+    plan = plan or plan_scores(held_out, alphas, 0.0)
     dtype = held_out.triangle.dtype
     factors = plan.grid.factors.astype(dtype)
     shifted = factors * held_out.offset
@@ -273,6 +272,8 @@ def plan_scores(
 
     Parameters
     ----------
+    rounding : float
+        Error of the products as they are given, in units of the norms of their columns.
     double : bool
         Whether there is float64 to rotate in. Rotating in float32 loses the small components of
         large products, which small alphas need.

@@ -22,6 +22,7 @@ from neurodecode.numerics.ridge_basis import (
     Scoring,
     hold_out,
     make_kernel_basis,
+    plan_scores,
     score_and_bound,
 )
 from neurodecode.numerics.ridge_problem import READ_TARGETS, Columns, Splits
@@ -116,13 +117,14 @@ class KernelProblem:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return scores, their bounds and the held-out squares of some targets."""
         held_out = self._hold_out(split, np.dtype(np.float64)) if exact else self.held_out[split]
+        plan = plan_scores(held_out, alphas, 0.0)
         scores, bounds = np.empty((2, len(alphas), loaded.shape[1]))
         squares = np.empty(loaded.shape[1])
         for columns in iterate_blocks(len(squares), READ_TARGETS):
             train, test = self.read(split, loaded[:, columns])
             squares[columns] = test.squares
             scores[:, columns], bounds[:, columns] = score_and_bound(
-                held_out, train, test, alphas, scoring
+                held_out, train, test, alphas, scoring, plan
             )
         return scores, bounds, squares
 

@@ -25,7 +25,14 @@ from neurodecode.numerics.moments import (
     move_targets_to_zero,
     move_to_zero,
 )
-from neurodecode.numerics.ridge_basis import HeldOut, Scoring, hold_out, make_basis, score_and_bound
+from neurodecode.numerics.ridge_basis import (
+    HeldOut,
+    Scoring,
+    hold_out,
+    make_basis,
+    plan_scores,
+    score_and_bound,
+)
 
 Splits = Sequence[tuple[tuple[int, ...], int]]
 Columns = slice | np.ndarray
@@ -312,13 +319,13 @@ class PrimalProblem:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return scores, their bounds and the held-out squares of some targets."""
         held_out = self._hold_out(split, np.dtype(np.float64)) if exact else self.held_out[split]
-        rounding = 0.0 if exact else self.parts.rounding
+        plan = plan_scores(held_out, alphas, 0.0 if exact else self.parts.rounding)
         squares = loaded[self.splits[split][1]].squares
         scores, bounds = np.empty((2, len(alphas), len(squares)))
         for columns in iterate_blocks(len(squares), READ_TARGETS):
             pair = self.read(split, self.take(loaded, columns))
             scores[:, columns], bounds[:, columns] = score_and_bound(
-                held_out, *pair, alphas, scoring, rounding
+                held_out, *pair, alphas, scoring, plan
             )
         return scores, bounds, squares
 
