@@ -33,10 +33,10 @@ def test_constant_targets_are_a_value_error():
 def test_rows_of_a_group_are_held_out_together():
     rng = np.random.default_rng(0)
     runs = np.repeat([f"run-{k}" for k in range(6)], 10)
-    offset = np.repeat(rng.standard_normal((6, 8)), 10, axis=0)  # what only a run's rows share
-    X = 3 * offset + rng.standard_normal((60, 8))
-    y = offset.sum(axis=1) + np.repeat(3 * rng.standard_normal(6), 10)
-    y += 0.1 * rng.standard_normal(60)
+    drift = np.repeat(rng.standard_normal((6, 8)), 10, axis=0)  # what only a run's rows share
+    own = rng.standard_normal((60, 8))
+    y = np.repeat(3 * rng.standard_normal(6), 10) + 0.3 * own.sum(axis=1)
+    X, y = 3 * drift + own, y + 0.5 * rng.standard_normal(60)
     alphas = np.logspace(-2, 4, 7)
     grouped = RidgeRegressor(alphas, n_inner_folds=6).fit(X, y, groups=runs)
     expected = fit_ridge_cv(X, y[:, None], assign_folds(runs, 6, seed=0), alphas)
