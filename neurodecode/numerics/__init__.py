@@ -7,6 +7,11 @@ banded_ridge.py      a weight per feature space; its parts: band_weights.py, ban
 stacking.py          a ridge per feature space, and their shares
 himalaya_solvers.py  multiple kernels and the sparse group lasso, by himalaya
 kernel_ridge.py      nonlinear kernels, an alpha and a gamma per target
+ridge.py             ridge with alphas per target. Its parts: moments.py (sums of squares by part),
+                     ridge_basis.py (eigenbases and scores), ridge_skeleton.py, ridge_problem.py and
+                     ridge_kernel.py (the two forms), ridge_torch.py, ridge_grid.py (which alpha),
+                     ridge_prepared.py (many blocks of targets), ridge_checks.py
+ridge_plan.py        memory of a ridge fit, and targets per block
 ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_estimator.py
 statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxel_selection.py
 noise_ceilings.py    reliability of one presentation; ceiling_intervals.py: ceilings, intervals;

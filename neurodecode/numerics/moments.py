@@ -149,6 +149,28 @@ def compute_target_moments(
     return TargetMoments(mean, squares, products)
 
 
+def find_shift(targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the mean of the first rows in float32: what to take off before multiplying in it."""
+    return targets[rows[:SHIFT_ROWS]].mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
+def undo_shift(
+    shift: np.ndarray, sums: np.ndarray, squares: np.ndarray, n: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return means and centred squares, and whose squares float32 could not hold.
+
+    Parameters
+    ----------
+    shift, sums, squares : array, shape (n_targets,)
+        What was taken off, and the sums of the rest and of its squares over n rows.
+    """
+    excess = sums**2 / n
+    squares = squares - excess
+    # Beyond these, squares leave the range of float32, or the shift was no help.
+    far = ~((squares > n * 1e-28) & (squares < n * 1e28) & (excess < 16 * squares))
+    return shift + sums / n, squares, far
+
+
 def _compute_in_single(
     X: np.ndarray,
     targets: np.ndarray,
@@ -162,7 +184,7 @@ def _compute_in_single(
     products, and the squares are corrected for it.
     """
     n, width = len(rows), targets.shape[1]
-    shift = targets[rows[:SHIFT_ROWS]].mean(axis=0, dtype=np.float64).astype(np.float32)
+    shift = find_shift(targets, rows)
     products, squares, sums = np.zeros((width, X.shape[1])), np.zeros(width), np.zeros(width)
     product = np.empty(products.shape, np.float32)
     for block in iterate_blocks(n, block_rows or SINGLE_ROWS):
@@ -174,11 +196,7 @@ def _compute_in_single(
             piece = centred[part]
             squares += np.einsum("ij,ij->j", piece, piece)
             sums += piece.sum(axis=0)
-    excess = sums**2 / n
-    squares -= excess
-    mean = shift + sums / n
-    # Beyond these, squares leave the range of float32, or the shift was no help.
-    far = ~((squares > n * 1e-28) & (squares < n * 1e28) & (excess < 16 * squares))
+    mean, squares, far = undo_shift(shift, sums, squares, n)
     if far.any():
         redone = compute_target_moments(X, targets[:, far], rows, slice(None), x_mean, block_rows)
         mean[far], squares[far], products[far] = redone.mean, redone.squares, redone.products
@@ -201,6 +219,27 @@ def merge_targets(
     features: Sequence[FeatureMoments], targets: Sequence[TargetMoments]
 ) -> TargetMoments:
     """Return the moments of the targets of all parts together."""
+    mean, x_offset, y_offset = merge_means(features, targets)
+    products = y_offset.T @ x_offset
+    squares = (y_offset**2).sum(axis=0)
+    for part in targets:
+        products += part.products
+        squares += part.squares
+    return TargetMoments(mean, squares, products)
+
+
+def merge_means(
+    features: Sequence[FeatureMoments], targets: Sequence[TargetMoments]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what the means of parts contribute to the moments of all parts together.
+
+    Returns
+    -------
+    mean : array of float64, shape (n_targets,)
+    x_offset : array of float64, shape (n_parts, n_features)
+        Each part's mean less that of all, times the root of its rows.
+    y_offset : array of float64, shape (n_parts, n_targets)
+    """
     sizes = np.array([part.n for part in features], np.float64)
     share = sizes / sizes.sum()
     x_mean = sum(w * part.mean for w, part in zip(share, features, strict=True))
@@ -208,12 +247,7 @@ def merge_targets(
     root = np.sqrt(sizes)
     x_offset = np.stack([r * (p.mean - x_mean) for r, p in zip(root, features, strict=True)])
     y_offset = np.stack([r * (p.mean - y_mean) for r, p in zip(root, targets, strict=True)])
-    products = y_offset.T @ x_offset
-    squares = (y_offset**2).sum(axis=0)
-    for part in targets:
-        products += part.products
-        squares += part.squares
-    return TargetMoments(y_mean, squares, products)
+    return y_mean, x_offset, y_offset
 
 
 def move_to_zero(features: FeatureMoments) -> FeatureMoments:

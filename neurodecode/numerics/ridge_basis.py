@@ -81,9 +81,8 @@ class HeldOut:
 
 def decompose(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the eigenvalues (ascending, none negative) and eigenvectors of a Gram matrix."""
-    from scipy.linalg import eigh
-
-    values, vectors = eigh(squares, driver="evd", check_finite=False)
+    # NumPy's, as all products here: a second BLAS library would have threads of its own.
+    values, vectors = np.linalg.eigh(squares)
     return np.maximum(values, 0.0), vectors
 
 
@@ -185,14 +184,14 @@ def score_and_bound(
     test: TargetMoments,
     alphas: np.ndarray,
     scoring: Scoring,
-    rounding: float = 0.0,
+    plan: ScorePlan | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Score every alpha for every target, and bound the rounding errors of the scores.
 
     Parameters
     ----------
-    rounding : float
-        Error of the products as they are given, in units of the norms of their columns.
+    plan : ScorePlan or None
+        Of these alphas, where made before; without it, products are taken to be exact.
 
     Returns
     -------
@@ -202,52 +201,142 @@ def score_and_bound(
         Six standard deviations of the error, errors being taken as independent. What is common to
         all alphas of a target, and so cannot change their order, is left out.
     """
+    plan = plan or plan_scores(held_out, alphas, 0.0)
     dtype = held_out.triangle.dtype
-    grid = make_grid(held_out.values, alphas / held_out.unit, dtype)
-    undefined = find_constant(test.squares / held_out.n, test.mean, held_out.n)
-    reach = np.sqrt(np.maximum(np.diag(held_out.triangle), 0))
-    reach = (grid.factors * reach).max(axis=1, initial=0.0) * grid.size
-    given = rounding * np.sqrt(held_out.values.mean()) if len(held_out.values) else 0.0
-    eps = float(np.finfo(dtype).eps)
-    # Rotating in float32 loses the small components of large products, which small alphas need.
-    rotation, loss = held_out.rotation, eps / 2
-    if 2 * DEVIATIONS * loss * reach.max(initial=0.0) < ROTATION_ERROR and rotation is not None:
-        rotation = rotation.astype(dtype, copy=False)
-    else:
-        loss = 0.0
-    factors, size = grid.factors.astype(dtype), grid.size[:, None]
+    factors = plan.grid.factors.astype(dtype)
     shifted = factors * held_out.offset
     scores = np.empty((len(alphas), len(train.mean)))
     bounds = np.empty_like(scores)
     for block in iterate_blocks(len(train.mean), SCORED_TARGETS):
-        spread = np.sqrt(np.where(train.squares[block] > 0, train.squares[block], 1.0))
+        spread = find_spread(train.squares[block])
         pair = train.products[block], test.products[block]
-        q, c = _rotate(*pair, spread, rotation, held_out.unit, dtype)
-        total = test.squares[block] / spread**2
-        total[undefined[block]] = np.nan
-        cross = (factors @ (q * c).T).astype(np.float64)
-        square = _multiply_all(held_out.triangle, q, factors, grid)
-        noise = DEVIATIONS * reach[:, None] * np.hypot(given, loss * np.linalg.norm(q, axis=1))
-        if scoring == "correlation":
-            length = np.sqrt(np.maximum(square, 0) * total)
-            length = np.where(length == 0, 1.0, length)
-            scores[:, block] = cross / length
-            inexact = SUM_ERROR * eps * (np.abs(cross) + square * grid.growth[:, None] ** 2)
-            inexact += noise / size * np.sqrt(total)
-            bounds[:, block] = inexact / length
-            continue
-        cross, square = cross * size, square * size**2
-        offset = (test.mean - train.mean)[block] / spread
-        offset = offset - (shifted @ q.T).astype(np.float64) * size
-        missed = total - 2 * cross + square + held_out.n * offset**2
-        scores[:, block] = 1 - missed / total
-        inexact = 2 * np.abs(cross) + square * grid.growth[:, None] ** 2
-        inexact = SUM_ERROR * eps * (inexact + held_out.n * offset**2)
-        if grid.combine is not None:
-            inexact += 2 * TOLERANCE * size * np.sqrt(np.maximum(square, 0) * total)
-        inexact += 2 * noise * np.sqrt(np.maximum(missed, 0))
-        bounds[:, block] = inexact / total
+        q, c = _rotate(*pair, spread, plan.rotation, held_out.unit, dtype)
+        sums = ScoreSums(
+            (factors @ (q * c).T).astype(np.float64),
+            _multiply_all(held_out.triangle, q, factors, plan.grid),
+            (shifted @ q.T).astype(np.float64),
+            np.linalg.norm(q, axis=1),
+        )
+        means = (test.mean - train.mean)[block]
+        scores[:, block], bounds[:, block] = finish_scores(
+            plan, held_out, sums, spread, means, test.squares[block], test.mean[block], scoring
+        )
     return scores, bounds
+
+
+@dataclass(frozen=True, eq=False)
+class ScorePlan:
+    """How the alphas of one split are scored.
+
+    Parameters
+    ----------
+    grid : AlphaGrid
+    rotation : array or None, shape (n_features, n_components)
+        Of the type to rotate in.
+    reach : array of float64, shape (n_alphas,)
+        max_i sqrt(G_ii) / (λ_i + α): by how much errors of q are multiplied.
+    given, lost : float
+        Error of q by the products as they are given, in units of the targets' spread; and by
+        rotating them, in units of their norm.
+    """
+
+    grid: AlphaGrid
+    rotation: np.ndarray | None
+    reach: np.ndarray
+    given: float
+    lost: float
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreSums:
+    """What is summed over the components for every alpha and target, with grid.factors.
+
+    Parameters
+    ----------
+    cross, square, shift : array of float64, shape (n_alphas, n_targets)
+        bᵀc, bᵀGb and bᵀδ_x.
+    lengths : array, shape (n_targets,)
+        Norm of q.
+    """
+
+    cross: np.ndarray
+    square: np.ndarray
+    shift: np.ndarray
+    lengths: np.ndarray
+
+
+def plan_scores(
+    held_out: HeldOut, alphas: np.ndarray, rounding: float, double: bool = True
+) -> ScorePlan:
+    """Return how alphas are to be scored.
+
+    Parameters
+    ----------
+    rounding : float
+        Error of the products as they are given, in units of the norms of their columns.
+    double : bool
+        Whether there is float64 to rotate in. Rotating in float32 loses the small components of
+        large products, which small alphas need.
+    """
+    dtype, values = held_out.triangle.dtype, held_out.values
+    grid = make_grid(values, alphas / held_out.unit, dtype)
+    reach = np.sqrt(np.maximum(np.diag(held_out.triangle), 0))
+    reach = (grid.factors * reach).max(axis=1, initial=0.0) * grid.size
+    given = rounding * float(np.sqrt(values.mean())) if len(values) else 0.0
+    rotation, lost = held_out.rotation, float(np.finfo(dtype).eps) / 2
+    if rotation is None:
+        return ScorePlan(grid, None, reach, given, 0.0)
+    if double and 2 * DEVIATIONS * lost * reach.max(initial=0.0) > ROTATION_ERROR:
+        return ScorePlan(grid, rotation, reach, given, 0.0)
+    return ScorePlan(grid, rotation.astype(dtype, copy=False), reach, given, lost)
+
+
+def find_spread(squares: np.ndarray) -> np.ndarray:
+    """Return targets' norms over the training rows, 1 where they are zero."""
+    return np.sqrt(np.where(squares > 0, squares, 1.0))
+
+
+def finish_scores(
+    plan: ScorePlan,
+    held_out: HeldOut,
+    sums: ScoreSums,
+    spread: np.ndarray,
+    means: np.ndarray,
+    squares: np.ndarray,
+    test_mean: np.ndarray,
+    scoring: Scoring,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores and their bounds, shape (n_alphas, n_targets), from what was summed.
+
+    Parameters
+    ----------
+    spread : array, shape (n_targets,)
+        Targets' norms over the training rows.
+    means : array, shape (n_targets,)
+        Held-out mean minus training mean.
+    squares, test_mean : array, shape (n_targets,)
+        Of the held-out rows.
+    """
+    grid, size = plan.grid, plan.grid.size[:, None]
+    eps = float(np.finfo(held_out.triangle.dtype).eps)
+    total = squares / spread**2
+    total[find_constant(squares / held_out.n, test_mean, held_out.n)] = np.nan
+    noise = DEVIATIONS * plan.reach[:, None] * np.hypot(plan.given, plan.lost * sums.lengths)
+    if scoring == "correlation":
+        length = np.sqrt(np.maximum(sums.square, 0) * total)
+        length = np.where(length == 0, 1.0, length)
+        inexact = np.abs(sums.cross) + sums.square * grid.growth[:, None] ** 2
+        inexact = SUM_ERROR * eps * inexact + noise / size * np.sqrt(total)
+        return sums.cross / length, inexact / length
+    cross, square = sums.cross * size, sums.square * size**2
+    offset = means / spread - sums.shift * size
+    missed = total - 2 * cross + square + held_out.n * offset**2
+    inexact = 2 * np.abs(cross) + square * grid.growth[:, None] ** 2
+    inexact = SUM_ERROR * eps * (inexact + held_out.n * offset**2)
+    if grid.combine is not None:
+        inexact += 2 * TOLERANCE * size * np.sqrt(np.maximum(square, 0) * total)
+    inexact += 2 * noise * np.sqrt(np.maximum(missed, 0))
+    return 1 - missed / total, inexact / total
 
 
 def _rotate(
@@ -284,5 +373,4 @@ def _multiply_all(
     if grid.combine is None:
         return np.einsum("tap,tap->at", weights, image).astype(np.float64)
     forms = (weights @ image.transpose(0, 2, 1)).astype(np.float64)
-    pairs = grid.combine[:, :, None] * grid.combine[:, None]
-    return pairs.reshape(len(pairs), -1) @ forms.reshape(n_targets, -1).T
+    return grid.combine_forms(forms)

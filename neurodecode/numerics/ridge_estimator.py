@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from neurodecode.core.errors import DataError
 from neurodecode.numerics.inner_folds import assign_folds
@@ -37,6 +37,9 @@ class RidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     extend_alphas : int
         Decades by which the grid may grow on either side.
     constant_targets : {"refuse", "predict"}
+    backend : {"numpy", "torch"}
+    device : str
+        Of torch: "cpu", "cuda", "mps", "auto".
     seed : int
         Of the deal of rows to inner folds.
 
@@ -48,6 +51,7 @@ class RidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     alphas_ : array, shape (n_alphas,)
         The grid as extended.
     cv_scores_ : array, shape (n_alphas, n_targets)
+        NaN for alphas by which the grid was extended for other targets.
     warnings_ : tuple of str
 
     Examples
@@ -70,6 +74,8 @@ class RidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         solver: str = "auto",
         extend_alphas: int = 0,
         constant_targets: str = "refuse",
+        backend: str = "numpy",
+        device: str = "cpu",
         seed: int = 0,
     ) -> None:
         self.alphas = alphas
@@ -81,6 +87,8 @@ class RidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.solver = solver
         self.extend_alphas = extend_alphas
         self.constant_targets = constant_targets
+        self.backend = backend
+        self.device = device
         self.seed = seed
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
@@ -91,7 +99,7 @@ class RidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X : array, shape (n_samples, n_features)
         y : array, shape (n_samples,) or (n_samples, n_targets)
         groups : array or None, shape (n_samples,)
-            Rows of one group are held out together.
+            Group of each row, of any type that sorts. Rows of one group are held out together.
 
         Raises
         ------
@@ -118,12 +126,15 @@ class RidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             solver=self.solver,  # type: ignore[arg-type]
             extend_alphas=self.extend_alphas,
             constant_targets=self.constant_targets,  # type: ignore[arg-type]
+            backend=self.backend,  # type: ignore[arg-type]
+            device=self.device,
         )
         try:
             if len(alphas) == 1:
                 fit = fit_ridge(X, targets, float(alphas[0]), options)
             else:
                 groups = np.arange(len(X)) if groups is None else np.asarray(groups)
+                check_consistent_length(X, groups)
                 folds = assign_folds(groups, self.n_inner_folds, self.seed)
                 fit = fit_ridge_cv(X, targets, folds, alphas, options)
         except DataError as error:

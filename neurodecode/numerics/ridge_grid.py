@@ -10,14 +10,13 @@ import numpy as np
 
 from neurodecode.core.errors import DataError
 from neurodecode.numerics.moments import iterate_blocks
-from neurodecode.numerics.ridge_basis import Scoring, score_and_bound
+from neurodecode.numerics.ridge_basis import Scoring
 from neurodecode.numerics.ridge_problem import Problem
 
 Solver = Literal["auto", "primal", "kernel"]
 DEFAULT_ALPHAS = tuple(float(f"{a:.4g}") for a in np.logspace(0, 7, 15))
 TARGET_BYTES = 512 * 2**20
-READ_TARGETS = 1024  # whose moments are summed at once
-EXACT_TARGETS = 4096  # taken again at once
+EXACT_TARGETS = 2048  # taken again at once
 SCORE_ERROR = 2e-5  # of any score
 LOWEST = -1e300
 LOSS = 5e-7  # of score, by taking another alpha than the best: half of what is promised
@@ -48,6 +47,10 @@ class RidgeOptions:
         Targets that are constant over training rows are refused, or predicted as that constant.
     weights : {"as_features", "float32"}
         Type of the weights kept; the intercept makes up for the rounding of them at the mean.
+    backend : {"numpy", "torch"}
+        What multiplies. Eigenbases, and what has to be taken in float64, are NumPy's either way.
+    device : str
+        Of torch: "cpu", "cuda", "mps", "auto".
     block_rows, block_targets : int or None
         Rows and targets worked on at once; None bounds them by memory.
     """
@@ -60,6 +63,8 @@ class RidgeOptions:
     extend_alphas: int = 0
     constant_targets: Literal["refuse", "predict"] = "refuse"
     weights: Literal["as_features", "float32"] = "as_features"
+    backend: Literal["numpy", "torch"] = "numpy"
+    device: str = "cpu"
     block_rows: int | None = None
     block_targets: int | None = None
 
@@ -125,19 +130,13 @@ def score_grid(
     pooled = not options.alpha_per_target and options.scoring == "r2"
     count = np.zeros(n_targets)
     total, error = np.zeros((2, len(alphas), n_targets))
-    for split, held_out in enumerate(problem.held_out):
-        if exact:
-            held_out = problem.hold_out_exact(split)
-        for columns in iterate_blocks(n_targets, READ_TARGETS):
-            train, test = problem.read(split, problem.take(loaded, columns))
-            found, bound = score_and_bound(
-                held_out, train, test, alphas, options.scoring, 0.0 if exact else problem.rounding
-            )
-            defined = np.isfinite(found).all(axis=0)
-            weight = np.where(defined, test.squares if pooled else 1.0, 0.0)
-            total[:, columns] += np.where(defined, found, 0.0) * weight
-            error[:, columns] += np.where(defined, bound, 0.0) * weight
-            count[columns] += weight
+    for split in range(problem.n_splits):
+        found, bound, squares = problem.score(split, loaded, alphas, options.scoring, exact)
+        defined = np.isfinite(found).all(axis=0)
+        weight = np.where(defined, squares if pooled else 1.0, 0.0)
+        total += np.where(defined, found, 0.0) * weight
+        error += np.where(defined, bound, 0.0) * weight
+        count += weight
     some = np.where(count > 0, count, 1.0)
     scores = np.where(count > 0, total / some, np.nan)
     bounds = np.where(count > 0, error / some, np.nan)

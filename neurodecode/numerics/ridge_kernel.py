@@ -17,8 +17,15 @@ from neurodecode.numerics.moments import (
     compute_scale,
     iterate_blocks,
 )
-from neurodecode.numerics.ridge_basis import HeldOut, hold_out, make_kernel_basis
-from neurodecode.numerics.ridge_problem import Columns, Splits
+from neurodecode.numerics.ridge_basis import (
+    HeldOut,
+    Scoring,
+    hold_out,
+    make_kernel_basis,
+    plan_scores,
+    score_and_bound,
+)
+from neurodecode.numerics.ridge_problem import READ_TARGETS, Columns, Splits
 
 
 class KernelProblem:
@@ -54,15 +61,15 @@ class KernelProblem:
         self.held_out = []
         self._coordinates: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
         self._offsets: list[tuple[np.ndarray, np.ndarray]] = []
-        for train, test in splits:
+        for split, (train, test) in enumerate(splits):
             a = np.concatenate([rows[p] for p in train])
             values, dual, kernel = self._decompose(train, test)
             left = kernel @ dual
             offset = left.mean(axis=0)
             left = left - offset
-            self.held_out.append(hold_out(values, left.T @ left, offset, len(left), dtype))
             self._coordinates.append((a, dual * values, rows[test], left))
             self._offsets.append((values, offset))
+            self.held_out.append(self._hold_out(split, dtype))
 
     @property
     def x_mean(self) -> np.ndarray:
@@ -70,9 +77,9 @@ class KernelProblem:
         return self._shift if self.fit_intercept else np.zeros_like(self._shift)
 
     @property
-    def rounding(self) -> float:
-        """Error of the products read: targets are projected in float64."""
-        return 0.0
+    def n_splits(self) -> int:
+        """Training sets to choose alphas by."""
+        return len(self.splits)
 
     def with_targets(self, Y: np.ndarray) -> Self:
         """Return the same features with other targets."""
@@ -81,10 +88,9 @@ class KernelProblem:
         other.Y = Y
         return other
 
-    def hold_out_exact(self, split: int) -> HeldOut:
-        """Return the held-out features of a split for scoring in float64."""
-        (values, offset), left = self._offsets[split], self._coordinates[split][3]
-        return hold_out(values, left.T @ left, offset, len(left), np.dtype(np.float64))
+    def get_coordinates(self, split: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return a split's training rows, what projects them, held-out rows, and the same."""
+        return self._coordinates[split]
 
     def load(self, columns: slice) -> np.ndarray:
         """Return some targets."""
@@ -106,8 +112,24 @@ class KernelProblem:
             _project(loaded, b, test, True),
         )
 
+    def score(
+        self, split: int, loaded: np.ndarray, alphas: np.ndarray, scoring: Scoring, exact: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return scores, their bounds and the held-out squares of some targets."""
+        held_out = self._hold_out(split, np.dtype(np.float64)) if exact else self.held_out[split]
+        plan = plan_scores(held_out, alphas, 0.0)
+        scores, bounds = np.empty((2, len(alphas), loaded.shape[1]))
+        squares = np.empty(loaded.shape[1])
+        for columns in iterate_blocks(len(squares), READ_TARGETS):
+            train, test = self.read(split, loaded[:, columns])
+            squares[columns] = test.squares
+            scores[:, columns], bounds[:, columns] = score_and_bound(
+                held_out, train, test, alphas, scoring, plan
+            )
+        return scores, bounds, squares
+
     def solve(
-        self, loaded: np.ndarray, alphas: np.ndarray
+        self, loaded: np.ndarray, alphas: np.ndarray, exact: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the refit's weights (n_features, n), targets' means, and weights' errors."""
         values, dual, scale = self._solve_basis()
@@ -118,6 +140,10 @@ class KernelProblem:
         for block in iterate_blocks(self.X.shape[1], 4096):
             out[block] = ((self.X[rows, block] - self.x_mean[block]) / scale[block]).T @ weights
         return out / scale[:, None], targets.mean, np.zeros(len(alphas))
+
+    def _hold_out(self, split: int, dtype: np.dtype) -> HeldOut:
+        (values, offset), left = self._offsets[split], self._coordinates[split][3]
+        return hold_out(values, left.T @ left, offset, len(left), dtype)
 
     def _solve_basis(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if self._final is None:

@@ -2,9 +2,9 @@
 
 Counted are the arrays that a fit holds at its fullest, the features and the block of targets it is
 given included; the interpreter and its libraries (some 150 to 300 MB) come on top. With p
-features, K splits and P parts (the inner folds), one Gram matrix is 8p² bytes and is held once per
-part, about twice per split, and six times while a basis is made. A target costs its column, its
-products with the features once per part and twice more, its weights, and its scores.
+features and K inner folds, Gram matrices, bases and the work of making them take 3K + 8 times 8p²
+bytes. A target costs its column, its products with the features once per fold, its weights, and its
+scores. That any number of targets may have to be settled in float64 is allowed for.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from math import ceil
 import numpy as np
 
 from neurodecode.core.errors import UserError
-from neurodecode.numerics.moments import BLOCK_BYTES
+from neurodecode.numerics.moments import BLOCK_BYTES, SINGLE_ROWS
 from neurodecode.numerics.ridge_basis import SCORED_TARGETS
-from neurodecode.numerics.ridge_grid import RidgeOptions
+from neurodecode.numerics.ridge_grid import EXACT_TARGETS, RidgeOptions
+from neurodecode.numerics.ridge_problem import READ_TARGETS
 
 DEFAULTS = RidgeOptions()
 
@@ -115,19 +116,12 @@ def plan_ridge(
     >>> plan.peak_bytes <= 2_000_000_000
     True
     """
-    size = np.dtype(dtype).itemsize
-    kernel = options.solver == "kernel" or (options.solver == "auto" and n_features > n_samples)
-    width = min(n_features, n_samples)  # coordinates of a target
-    fixed = size * n_samples * n_features + 2 * BLOCK_BYTES
-    fixed += SCORED_TARGETS * n_features * size * (2 * n_alphas + 8)
-    if kernel:
-        # The kernel of all rows, and per split the dual basis and the held-out coordinates.
-        fixed += 8 * n_samples**2 * (n_folds * 2 + 6) + 8 * n_samples * 4096
-        per_target = size * n_samples + 8 * (3 * n_samples + 3 * width + n_features)
+    shape = n_samples, n_features, n_targets
+    if options.solver == "kernel" or (options.solver == "auto" and n_features > n_samples):
+        fixed, per_target = _count_kernel(*shape, n_folds, n_alphas, np.dtype(dtype).itemsize)
     else:
-        fixed += 8 * n_features**2 * (3 * n_folds + 8)
-        per_target = size * n_samples + 8 * n_features * (n_folds + 3)
-    per_target += size * n_features + 8 * 3 * n_alphas + 64 + extra_target_bytes
+        fixed, per_target = _count_primal(*shape, n_folds, n_alphas, np.dtype(dtype).itemsize)
+    per_target += extra_target_bytes
     least = min(64, n_targets)
     if fixed + least * per_target > limit_bytes:
         raise UserError(
@@ -140,3 +134,38 @@ def plan_ridge(
     n_blocks = ceil(n_targets / most)
     block = ceil(n_targets / n_blocks)
     return RidgePlan(block, n_blocks, fixed, per_target, fixed + block * per_target)
+
+
+def _count_primal(
+    n_samples: int, n_features: int, n_targets: int, n_folds: int, n_alphas: int, size: int
+) -> tuple[int, int]:
+    """Return the bytes that are held whatever the targets, and those of each target."""
+    n, p = n_samples, n_features
+    fixed = size * n * p + min(BLOCK_BYTES, 8 * n * p) + 2 * size * min(n, SINGLE_ROWS) * p
+    fixed += 8 * p**2 * (3 * n_folds + 8)
+    exact = min(EXACT_TARGETS, n_targets) * (size * n + 8 * p * (n_folds + 1)) + 2 * BLOCK_BYTES
+    chunk = min(READ_TARGETS, n_targets) * 8 * p * 4
+    fixed += max(exact, chunk) + _count_scoring(p, n_targets, n_alphas, size)
+    # The column, a row block of it, its products by part and one more, its weights.
+    per_target = size * (n + min(n, SINGLE_ROWS)) + 8 * p * n_folds + 2 * size * p
+    return fixed, per_target + _count_scores(n_alphas)
+
+
+def _count_kernel(
+    n_samples: int, n_features: int, n_targets: int, n_folds: int, n_alphas: int, size: int
+) -> tuple[int, int]:
+    n, p = n_samples, n_features
+    fixed = size * n * p + 2 * 8 * n * min(p, 4096)
+    fixed += 8 * n**2 * (2 * n_folds + 6)
+    fixed += min(EXACT_TARGETS, n_targets) * 8 * (4 * n + 2 * p)
+    fixed += _count_scoring(min(n, p), n_targets, n_alphas, size)
+    return fixed, size * (n + p) + _count_scores(n_alphas)
+
+
+def _count_scoring(width: int, n_targets: int, n_alphas: int, size: int) -> int:
+    return min(SCORED_TARGETS, n_targets) * width * size * (2 * n_alphas + 8)
+
+
+def _count_scores(n_alphas: int) -> int:
+    """Return the bytes of a target's scores, their bounds, and what they are taken from."""
+    return 8 * 10 * n_alphas + 1024

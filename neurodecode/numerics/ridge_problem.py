@@ -19,16 +19,25 @@ from neurodecode.numerics.moments import (
     TargetMoments,
     compute_feature_moments,
     compute_target_moments,
+    iterate_blocks,
     merge_features,
     merge_targets,
     move_targets_to_zero,
     move_to_zero,
 )
-from neurodecode.numerics.ridge_basis import HeldOut, hold_out, make_basis
+from neurodecode.numerics.ridge_basis import (
+    HeldOut,
+    Scoring,
+    hold_out,
+    make_basis,
+    plan_scores,
+    score_and_bound,
+)
 
 Splits = Sequence[tuple[tuple[int, ...], int]]
 Columns = slice | np.ndarray
 SHARED_BYTES = 2**30
+READ_TARGETS = 1024  # whose moments are summed at once
 SINGLE_ROUNDING = 3e-8  # of products in float32, in units of the columns' norms (moments.py)
 SINGLE_RANGE = 1e-28, 1e28  # variances of features that can be multiplied in float32
 
@@ -47,12 +56,16 @@ class Parts:
     recompute : callable or None
         Gives those of some targets of a slice, by their places in it, in float64; None where
         compute_targets does.
+    read : callable or None
+        Gives the features, the targets and the rows of each part, for sums to be taken elsewhere
+        (ridge_torch.py); None where they have been taken.
     """
 
     features: Sequence[FeatureMoments]
     compute_targets: Callable[[slice], Sequence[TargetMoments]]
     rounding: float = 0.0
     recompute: Callable[[slice, np.ndarray], Sequence[TargetMoments]] | None = None
+    read: Callable[[], tuple[np.ndarray, np.ndarray, Sequence[np.ndarray]]] | None = None
 
 
 class Problem(Protocol):
@@ -61,15 +74,9 @@ class Problem(Protocol):
     What ``load`` returns for a block of targets is each form's own affair.
     """
 
-    held_out: list[HeldOut]
-
     @property
-    def rounding(self) -> float:
-        """Error of the products read, in units of the norms of their columns."""
-        ...
-
-    def hold_out_exact(self, split: int) -> HeldOut:
-        """Return the held-out features of a split for scoring in float64."""
+    def n_splits(self) -> int:
+        """Training sets to choose alphas by."""
         ...
 
     def load(self, columns: slice) -> Any:
@@ -84,11 +91,18 @@ class Problem(Protocol):
         """Return what is needed of some of the targets loaded."""
         ...
 
-    def read(self, split: int, loaded: Any) -> tuple[TargetMoments, TargetMoments]:
-        """Return the moments of targets over a split's training and held-out rows."""
+    def score(
+        self, split: int, loaded: Any, alphas: np.ndarray, scoring: Scoring, exact: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return scores, their bounds (n_alphas, n_targets), and held-out squares (n_targets,).
+
+        With ``exact``, in float64 throughout, of what load_exact returned.
+        """
         ...
 
-    def solve(self, loaded: Any, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def solve(
+        self, loaded: Any, alphas: np.ndarray, exact: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the refit's weights (n_features, n), targets' means, and weights' errors.
 
         Errors are relative to the norm of a target's weights, shape (n,).
@@ -99,6 +113,28 @@ class Problem(Protocol):
     def x_mean(self) -> np.ndarray:
         """Mean of the features over the refit's rows; zero without intercept."""
         ...
+
+
+def bound_weights(
+    values: np.ndarray,
+    squares: np.ndarray,
+    shrink: np.ndarray,
+    length: np.ndarray,
+    rounding: float,
+) -> np.ndarray:
+    """Return the errors of weights that come of the products' rounding, over the weights' norm.
+
+    Products are off by about as much in every coordinate, which is then shrunk like them.
+
+    Parameters
+    ----------
+    squares, shrink, length : array, shape (n_targets,)
+        Of the targets; norm of 1/(λ + α); norm of the weights.
+    """
+    if not rounding or not len(values):
+        return np.zeros(len(squares))
+    error = rounding * shrink * np.sqrt(values.mean() * squares)
+    return np.asarray(error / np.where(length > 0, length, 1.0))
 
 
 def collect_parts(
@@ -136,9 +172,12 @@ def collect_parts(
     def recompute(columns: slice, chosen: np.ndarray) -> list[TargetMoments]:
         return compute(Y[:, columns][:, chosen], slice(None), np.float64)
 
+    def read() -> tuple[np.ndarray, np.ndarray, Sequence[np.ndarray]]:
+        return X, Y, rows
+
     if single:
-        return Parts(features, compute_targets, SINGLE_ROUNDING, recompute)
-    return Parts(features, compute_targets)
+        return Parts(features, compute_targets, SINGLE_ROUNDING, recompute, read)
+    return Parts(features, compute_targets, read=read)
 
 
 def _fit_single(features: Sequence[FeatureMoments]) -> bool:
@@ -238,21 +277,16 @@ class PrimalProblem:
         return self._train.mean
 
     @property
-    def rounding(self) -> float:
-        """Error of the products read, in units of the norms of their columns."""
-        return self.parts.rounding
+    def n_splits(self) -> int:
+        """Training sets to choose alphas by."""
+        return len(self.splits)
 
     def with_parts(self, parts: Parts) -> Self:
         """Return the same features with other targets."""
-        if self._basis is None:
-            self._basis = make_basis(self._train, self.standardize)
+        self.find_basis()
         other = copy.copy(self)
         other.parts = parts
         return other
-
-    def hold_out_exact(self, split: int) -> HeldOut:
-        """Return the held-out features of a split for scoring in float64."""
-        return self._hold_out(split, np.dtype(np.float64))
 
     def load(self, columns: slice) -> Sequence[TargetMoments]:
         """Return the moments of some targets by part."""
@@ -275,22 +309,45 @@ class PrimalProblem:
         train, test = self.splits[split]
         return self._merge_targets(train, loaded), loaded[test]
 
+    def score(
+        self,
+        split: int,
+        loaded: Sequence[TargetMoments],
+        alphas: np.ndarray,
+        scoring: Scoring,
+        exact: bool,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return scores, their bounds and the held-out squares of some targets."""
+        held_out = self._hold_out(split, np.dtype(np.float64)) if exact else self.held_out[split]
+        plan = plan_scores(held_out, alphas, 0.0 if exact else self.parts.rounding)
+        squares = loaded[self.splits[split][1]].squares
+        scores, bounds = np.empty((2, len(alphas), len(squares)))
+        for columns in iterate_blocks(len(squares), READ_TARGETS):
+            pair = self.read(split, self.take(loaded, columns))
+            scores[:, columns], bounds[:, columns] = score_and_bound(
+                held_out, *pair, alphas, scoring, plan
+            )
+        return scores, bounds, squares
+
     def solve(
-        self, loaded: Sequence[TargetMoments], alphas: np.ndarray
+        self, loaded: Sequence[TargetMoments], alphas: np.ndarray, exact: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the refit's weights (n_features, n), targets' means, and weights' errors."""
-        if self._basis is None:
-            self._basis = make_basis(self._train, self.standardize)
-        values, vectors = self._basis
+        values, vectors = self.find_basis()
         targets = self._merge_targets(self.refit, loaded)
         coordinates = targets.products @ vectors
         shrink = 1 / (values + alphas[:, None])
         coordinates *= shrink
-        # Errors of the products, about as large in every coordinate, shrunk like these.
-        error = np.sqrt(np.einsum("ij,ij->i", shrink, shrink) * values.mean() * targets.squares)
-        length = np.sqrt(np.einsum("ij,ij->i", coordinates, coordinates))
-        error *= self.rounding / np.where(length > 0, length, 1.0)
+        rounding = 0.0 if exact else self.parts.rounding
+        sizes = [np.sqrt(np.einsum("ij,ij->i", a, a)) for a in (shrink, coordinates)]
+        error = bound_weights(values, targets.squares, sizes[0], sizes[1], rounding)
         return vectors @ coordinates.T, targets.mean, error
+
+    def find_basis(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the basis of the refit (ridge_basis.make_basis), made when it is first needed."""
+        if self._basis is None:
+            self._basis = make_basis(self._train, self.standardize)
+        return self._basis
 
     def _hold_out(self, split: int, dtype: np.dtype) -> HeldOut:
         train, test = self.splits[split]

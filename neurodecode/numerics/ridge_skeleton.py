@@ -46,6 +46,23 @@ class AlphaGrid:
     combine: np.ndarray | None
     growth: np.ndarray
 
+    def combine_forms(self, forms: np.ndarray) -> np.ndarray:
+        """Return the quadratic form of each alpha from those of all pairs of the skeleton.
+
+        Parameters
+        ----------
+        forms : array of float64, shape (n_targets, n_products, n_products)
+            Of a triangle, so that they need not be symmetric.
+
+        Returns
+        -------
+        squares : array of float64, shape (n_alphas, n_targets)
+        """
+        if self.combine is None:
+            return np.diagonal(forms, axis1=1, axis2=2).T
+        pairs = self.combine[:, :, None] * self.combine[:, None]
+        return np.asarray(pairs.reshape(len(pairs), -1) @ forms.reshape(len(forms), -1).T)
+
 
 def make_grid(values: np.ndarray, alphas: np.ndarray, dtype: np.dtype) -> AlphaGrid:
     """Return alphas as factors, with a skeleton where that saves products.

@@ -47,7 +47,7 @@ def make_data(n_samples, n_features, n_voxels, decay=0.0, seed=0):
 
 
 def fit_ours(X, Y, folds, alphas, backend="numpy"):
-    fit = fit_ridge_cv(X, Y, folds, alphas, RidgeOptions())
+    fit = fit_ridge_cv(X, Y, folds, alphas, RidgeOptions(backend=backend))
     return fit.best_alphas, fit.weights
 
 
