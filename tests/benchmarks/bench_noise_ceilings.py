@@ -4,7 +4,7 @@ Every voxel is an experiment of its own. The truth is the ceiling of r² for one
 all stimuli of the kind; "mixed" designs give each stimulus 2 to n repeats. Wrong ways stand below.
 Not collected by default; run it by hand, a few minutes on one core:
 
-    python tests/benchmarks/bench_noise_ceilings.py [n_experiments]
+    python -m tests.benchmarks.bench_noise_ceilings [n_experiments]
     pytest -m slow -s tests/benchmarks/bench_noise_ceilings.py
 """
 
