@@ -257,7 +257,8 @@ class _Fit:
             yield from named.items()
         if not self.one_alpha:
             return
-        targets = LazyTargets(self.data.read, self.plan.blocks, self.data.per_voxel)
+        dtype = self.data.responses.data.dtype
+        targets = LazyTargets(self.data.read, self.plan.blocks, self.data.per_voxel, dtype)
         moments = BlockMoments(self.data.design, targets.as_seen, self.rows)
         width = (self.plan.blocks[0].stop - self.plan.blocks[0].start) * self.data.per_voxel
         options = replace(self.options, block_targets=width)

@@ -124,7 +124,7 @@ def plan_ridge_blocks(
         per_target = 8 * (4 * n_train + 3 * n_features)
     else:
         n_held = len(rows.atoms) if len(rows.atoms) * squares < SHARED_BYTES else n_splits
-        fixed += squares * (2 * n_splits + n_held + 6)
+        fixed += squares * (4 * n_splits + n_held + 8)
         per_target = 8 * n_features * (rows.n_sums + 5)
     per_target += item_bytes * (2 * n_samples + n_test)
     per_target += 4 * n_features * len(rows.folds) + 8 * 4 * n_alphas

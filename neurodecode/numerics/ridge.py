@@ -16,7 +16,12 @@ import numpy as np
 
 from neurodecode.core.errors import DataError
 from neurodecode.numerics.moments import choose_block_rows, iterate_blocks
-from neurodecode.numerics.ridge_checks import check_alphas, check_features, check_targets
+from neurodecode.numerics.ridge_checks import (
+    check_alphas,
+    check_features,
+    check_targets,
+    word_constant,
+)
 from neurodecode.numerics.ridge_grid import DEFAULT_ALPHAS, RidgeOptions, iterate_targets
 from neurodecode.numerics.ridge_prepared import (
     PreparedRidge,
@@ -78,7 +83,7 @@ def fit_ridge(
     """
     rows = np.arange(len(X)) if rows is None else rows
     check_features(X, rows, rows, options)
-    warnings = check_targets(Y, rows, rows, options)
+    warnings = word_constant(check_targets(Y, rows, rows, options), Y.shape[1])
     given = np.broadcast_to(np.asarray(alphas, np.float64), (Y.shape[1],))
     check_alphas(given)
     problem = place(make_problem(X, Y, [rows], [], [0], options), options)

@@ -10,7 +10,7 @@ added up for each training set.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,15 +31,16 @@ from neurodecode.numerics.moments import (
     merge_targets,
 )
 from neurodecode.numerics.records import put_together, take_apart
-from neurodecode.numerics.ridge import choose_form
 from neurodecode.numerics.ridge_basis import HeldOut
 from neurodecode.numerics.ridge_grid import RidgeOptions
+from neurodecode.numerics.ridge_kernel import KernelProblem
+from neurodecode.numerics.ridge_prepared import choose_form
 from neurodecode.numerics.ridge_problem import (
     SHARED_BYTES,
-    KernelProblem,
+    SINGLE_ROUNDING,
     Parts,
     PrimalProblem,
-    Problem,
+    fit_single,
 )
 
 LEFT_OUT = ("X", "Y", "parts", "_kernel")  # of a problem: given again with each block, or done with
@@ -205,27 +206,29 @@ def prepare_fold(
         "fit_intercept": options.fit_intercept,
         "dtype": np.dtype(np.float32 if X.dtype in (np.float16, np.float32) else np.float64),
     }
-    problem: Problem
     if choose_fold_form(X.shape[1], fold, options) == "kernel":
-        problem = KernelProblem(X, none, fold.parts, fold.splits, fold.refit, **how)
-        means: list[np.ndarray] = []
+        kernel = KernelProblem(X, none, fold.parts, fold.splits, fold.refit, **how)
+        kernel.find_basis()
+        return take_apart(kernel, LEFT_OUT)
+    if atoms:
+        features = [merge_features([atoms[a] for a in m]) for m in rows.members[k]]
     else:
-        if atoms:
-            features = [merge_features([atoms[a] for a in m]) for m in rows.members[k]]
-        else:
-            features = [compute_feature_moments(X, p, options.block_rows) for p in fold.parts]
-        parts = Parts(features, lambda columns: [_no_targets(X.shape[1]) for _ in features])
-        problem = PrimalProblem(parts, fold.splits, fold.refit, **how)
-        means = [moments.mean for moments in (atoms or features)]
-        if rows.atoms and not atoms:
-            means = [compute_mean(X, part) for part in rows.atoms]
-    problem.solve(slice(0, 0), np.zeros(0))  # makes the basis of the refit
-    arrays = take_apart(problem, LEFT_OUT)
-    return {**arrays, "means": np.stack(means)} if means else arrays
+        features = [compute_feature_moments(X, p, options.block_rows) for p in fold.parts]
+    problem = PrimalProblem(Parts(features, _no_targets), fold.splits, fold.refit, **how)
+    problem.find_basis()
+    means = [moments.mean for moments in (atoms or features)]
+    if rows.atoms and not atoms:
+        means = [compute_mean(X, part) for part in rows.atoms]
+    return {
+        **take_apart(problem, LEFT_OUT),
+        "means": np.stack(means),
+        "squares": np.stack([part.squares for part in features]),
+        "single": np.array(fit_single(features)),
+    }
 
 
-def _no_targets(n_features: int) -> TargetMoments:
-    return TargetMoments(np.zeros(0), np.zeros(0), np.zeros((0, n_features)))
+def _no_targets(columns: slice) -> Sequence[TargetMoments]:
+    return ()
 
 
 def choose_fold_form(n_features: int, fold: FoldRows, options: RidgeOptions) -> str:
@@ -249,48 +252,68 @@ class BlockMoments:
 
     def __init__(self, X: np.ndarray, read: Callable[[int], np.ndarray], rows: RidgeRows) -> None:
         self.X, self.read, self.rows = X, read, rows
-        self._atoms: dict[tuple[int, int], list[TargetMoments]] = {}
+        self._atoms: dict[tuple[int, int, bool], list[TargetMoments]] = {}
 
     def make_problem(
         self, k: int, arrays: Mapping[str, Array], options: RidgeOptions
-    ) -> tuple[Problem, np.ndarray]:
+    ) -> tuple[PrimalProblem | KernelProblem, np.ndarray]:
         """Return the problem of an outer fold for these targets, and the targets."""
         fold, Y = self.rows.folds[k], self.read(k)
         if choose_fold_form(self.X.shape[1], fold, options) == "kernel":
             return put_together(KernelProblem, arrays, (HeldOut,), X=self.X, Y=Y), Y
         classes = (HeldOut, FeatureMoments)
-        parts = self._make_parts(k, np.asarray(arrays["means"]), Y, options)
+        parts = self._make_parts(k, arrays, Y, options)
         return put_together(PrimalProblem, arrays, classes, parts=parts), Y
 
-    def _make_parts(self, k: int, means: np.ndarray, Y: np.ndarray, options: RidgeOptions) -> Parts:
+    def _make_parts(
+        self, k: int, arrays: Mapping[str, Array], Y: np.ndarray, options: RidgeOptions
+    ) -> Parts:
+        X, means = self.X, np.asarray(arrays["means"])
         sets = self.rows.atoms or self.rows.folds[k].parts
-        none = np.zeros((0, 0))  # sums of squares of the features are in the problem already
+        members = (
+            self.rows.members[k] if self.rows.atoms else [np.array([s]) for s in range(len(sets))]
+        )
+        none = np.zeros((0, 0))
         known = [FeatureMoments(len(s), m, none) for s, m in zip(sets, means, strict=True)]
+        features = [
+            replace(_unite_means([known[a] for a in m]), squares=squares)
+            for m, squares in zip(members, np.asarray(arrays["squares"]), strict=True)
+        ]
 
-        def compute(columns: slice) -> list[TargetMoments]:
+        def compute(targets: Any, columns: slice, dtype: type) -> list[TargetMoments]:
             return [
-                compute_target_moments(self.X, Y, part, columns, moments.mean, options.block_rows)
+                compute_target_moments(
+                    X, targets, part, columns, moments.mean, options.block_rows, dtype
+                )
                 for part, moments in zip(sets, known, strict=True)
             ]
 
-        if not self.rows.atoms:
-            return Parts(known, _keep_last(compute))
-        members = self.rows.members[k]
-
-        def unite(columns: slice) -> list[TargetMoments]:
-            key = (columns.start, columns.stop)
-            if key not in self._atoms:
-                self._atoms.clear()  # one block at a time: that is what bounds the memory
-                self._atoms[key] = compute(columns)
-            atoms = self._atoms[key]
+        def unite(every: Sequence[TargetMoments]) -> list[TargetMoments]:
             return [
-                atoms[m[0]]
+                every[m[0]]
                 if len(m) == 1
-                else merge_targets([known[a] for a in m], [atoms[a] for a in m])
+                else merge_targets([known[a] for a in m], [every[a] for a in m])
                 for m in members
             ]
 
-        return Parts([_unite_means([known[a] for a in m]) for m in members], _keep_last(unite))
+        single = bool(arrays["single"]) and X.dtype == np.float32 and Y.dtype == np.float32
+
+        def take(columns: slice) -> list[TargetMoments]:
+            dtype = np.float32 if single else np.float64
+            if not self.rows.atoms:
+                return compute(Y, columns, dtype)
+            key = (columns.start, columns.stop, single)
+            if key not in self._atoms:
+                self._atoms.clear()  # one block at a time: that is what bounds the memory
+                self._atoms[key] = compute(Y, columns, dtype)
+            return unite(self._atoms[key])
+
+        def recompute(columns: slice, chosen: np.ndarray) -> list[TargetMoments]:
+            return unite(compute(Y[:, columns][:, chosen], slice(None), np.float64))
+
+        if single:
+            return Parts(features, _keep_last(take), SINGLE_ROUNDING, recompute)
+        return Parts(features, _keep_last(take))
 
 
 def _keep_last(
@@ -325,6 +348,8 @@ class LazyTargets:
         Of voxels.
     per_voxel : int
         Targets of one voxel.
+    dtype : dtype
+        Of what ``read`` gives.
     """
 
     def __init__(
@@ -332,8 +357,9 @@ class LazyTargets:
         read: Callable[[slice], Callable[[int], np.ndarray]],
         blocks: Sequence[slice],
         per_voxel: int = 1,
+        dtype: np.dtype | type = np.float32,
     ) -> None:
-        self.read, self.per_voxel = read, per_voxel
+        self.read, self.per_voxel, self.dtype = read, per_voxel, np.dtype(dtype)
         self.n_targets = blocks[-1].stop * per_voxel
         self._kept: tuple[slice, Callable[[int], np.ndarray]] | None = None
 
@@ -359,6 +385,10 @@ class _LazyFold:
     @property
     def shape(self) -> tuple[int, int]:
         return (0, self.targets.n_targets)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.targets.dtype
 
     def __getitem__(self, key: tuple[Any, slice]) -> np.ndarray:
         return self.targets.take(key[1], self.fold)[key[0]]

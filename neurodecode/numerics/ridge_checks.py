@@ -39,32 +39,31 @@ def check_features(
     _check_finite(X, used, "features")
 
 
-def _check_finite(values: np.ndarray, used: np.ndarray, what: str) -> None:
+def _check_finite(values: np.ndarray, used: np.ndarray, what: str, first: int = 0) -> None:
     everything = len(used) == len(values)
     for block in iterate_blocks(len(used), choose_block_rows(values.shape[1])):
         part = values[block] if everything else values[used[block]]
         with np.errstate(over="ignore", invalid="ignore"):
             finite = np.isfinite(part.sum())  # a sum is quicker than a look at each value
         if not finite:
-            check_finite(np.asarray(part), what=what, where="ridge")
+            names = [str(first + i) for i in range(values.shape[1])] if first else None
+            check_finite(np.asarray(part), what=what, where="ridge", columns=names)
 
 
 def check_targets(
-    Y: np.ndarray, train: np.ndarray, used: np.ndarray, options: RidgeOptions
-) -> tuple[str, ...]:
-    """Refuse targets that cannot be fitted, or say what is done with those that are constant.
+    Y: np.ndarray, train: np.ndarray, used: np.ndarray, options: RidgeOptions, first: int = 0
+) -> int:
+    """Refuse targets that cannot be fitted, and return how many are constant.
 
     Parameters
     ----------
     Y : array, shape (n_samples, n_targets)
     train, used : array of int
         Rows to fit; and with those that alphas are chosen on.
-
-    Returns
-    -------
-    warnings : tuple of str
+    first : int
+        Number of the first target among all, for messages.
     """
-    _check_finite(Y, used, "targets")
+    _check_finite(Y, used, "targets", first)
     constant = np.flatnonzero((Y[train[:64]] == Y[train[0]]).all(axis=0))
     varies = [
         (Y[:, constant[block]][train] != Y[train[0], constant[block]]).any(axis=0)
@@ -72,14 +71,21 @@ def check_targets(
     ]
     if varies:
         constant = constant[~np.concatenate(varies)]
-    if not len(constant):
-        return ()
-    count = f"{len(constant)} of {Y.shape[1]} targets"
-    if options.constant_targets == "refuse":
+    if len(constant) and options.constant_targets == "refuse":
         raise DataError(
-            f"ridge: {count} are constant over the {len(train)} training rows (first: "
-            f"{constant[:5].tolist()}). Allowed: targets that vary. Drop them first "
-            "(preprocessing.select_voxels with by: variance and threshold: 1e-12, say), or set "
-            "constant_targets='predict'."
+            f"ridge: {len(constant)} of {Y.shape[1]} targets are constant over the {len(train)} "
+            f"training rows (first: {(first + constant[:5]).tolist()}). Allowed: targets that "
+            "vary. Drop them first (preprocessing.select_voxels with by: variance and threshold: "
+            "1e-12, say), or set constant_targets='predict'."
         )
-    return (f"ridge: {count} are constant over training rows and predicted as that constant.",)
+    return len(constant)
+
+
+def word_constant(n_constant: int, n_targets: int) -> tuple[str, ...]:
+    """Return what to say of constant targets that are predicted."""
+    if not n_constant:
+        return ()
+    return (
+        f"ridge: {n_constant} of {n_targets} targets are constant over training rows and "
+        "predicted as that constant.",
+    )

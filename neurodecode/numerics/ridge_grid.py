@@ -240,8 +240,14 @@ def extend_grid(
     return grid
 
 
-def refuse_undefined(scores: np.ndarray, options: RidgeOptions) -> None:
+def refuse_undefined(scores: np.ndarray, options: RidgeOptions, first: int = 0) -> None:
     """Refuse targets that no split could score.
+
+    Parameters
+    ----------
+    scores : array, shape (n_alphas, n_targets)
+    first : int
+        Number of the first target among all, for messages.
 
     Raises
     ------
@@ -252,8 +258,8 @@ def refuse_undefined(scores: np.ndarray, options: RidgeOptions) -> None:
     if len(undefined) and options.constant_targets == "refuse":
         raise DataError(
             f"ridge: {len(undefined)} of {scores.shape[1]} targets never vary within held-out rows "
-            f"(first: {undefined[:5].tolist()}), so that no alpha can be chosen for them. Allowed: "
-            "targets that vary in at least one inner fold. Use fewer inner folds, drop those "
+            f"(first: {(first + undefined[:5]).tolist()}), so that no alpha can be chosen for "
+            "them. Allowed: targets that vary in at least one inner fold. Use fewer inner folds, drop those "
             "targets, or set constant_targets='predict'."
         )
 
@@ -282,19 +288,45 @@ def _average_targets(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(np.average(scores[:, defined], axis=1, weights=weights[defined]))
 
 
-def warn_edges(grid: GridScores, options: RidgeOptions) -> tuple[str, ...]:
-    """Return a sentence for each edge of the grid on which best alphas remain."""
+def count_edges(grid: GridScores, options: RidgeOptions) -> np.ndarray:
+    """Return how many targets still gain at the smallest and largest alpha, and these alphas.
+
+    Returns
+    -------
+    edges : array of float64, shape (4,)
+        Targets at the smallest, that alpha, targets at the largest, that alpha.
+    """
+    low, high = (
+        _find_edge(grid.scores, grid.weights, at_end, options).sum() for at_end in (False, True)
+    )
+    return np.array([low, grid.alphas[0], high, grid.alphas[-1]])
+
+
+def word_edges(edges: np.ndarray, n_targets: int) -> tuple[str, ...]:
+    """Return a sentence for each edge of the grid on which best alphas remain.
+
+    Parameters
+    ----------
+    edges : array, shape (n_blocks, 4)
+        Of count_edges, of each block of targets.
+    n_targets : int
+        In all blocks.
+    """
     warnings = []
-    for at_end, word in ((False, "smallest"), (True, "largest")):
-        on_edge = _find_edge(grid.scores, grid.weights, at_end, options)
-        if on_edge.any():
-            edge = grid.alphas[-1 if at_end else 0]
+    for at, word, pick in ((0, "smallest", np.min), (2, "largest", np.max)):
+        some = edges[:, at] > 0
+        if some.any():
             warnings.append(
-                f"ridge: the best alpha of {int(on_edge.sum())} of {len(on_edge)} targets is the "
-                f"{word} of the grid, {edge:.3g}, and they still gain there. Widen alphas, or "
-                "raise extend_alphas."
+                f"ridge: the best alpha of {int(edges[:, at].sum())} of {n_targets} targets is the "
+                f"{word} of the grid, {pick(edges[some, at + 1]):.3g}, and they still gain there. "
+                "Widen alphas, or raise extend_alphas."
             )
     return tuple(warnings)
+
+
+def warn_edges(grid: GridScores, options: RidgeOptions) -> tuple[str, ...]:
+    """Return a sentence for each edge of one grid on which best alphas remain."""
+    return word_edges(count_edges(grid, options)[None], len(grid.weights))
 
 
 def choose_alphas(grid: GridScores, otherwise: float, options: RidgeOptions) -> np.ndarray:

@@ -83,7 +83,7 @@ class KernelProblem:
 
     def with_targets(self, Y: np.ndarray) -> Self:
         """Return the same features with other targets."""
-        self._solve_basis()
+        self.find_basis()
         other = copy.copy(self)
         other.Y = Y
         return other
@@ -132,7 +132,7 @@ class KernelProblem:
         self, loaded: np.ndarray, alphas: np.ndarray, exact: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the refit's weights (n_features, n), targets' means, and weights' errors."""
-        values, dual, scale = self._solve_basis()
+        values, dual, scale = self.find_basis()
         rows = self.refit_rows
         targets = _project(loaded, rows, dual * values, self.fit_intercept)
         weights = dual @ (targets.products / (values + alphas[:, None])).T
@@ -145,7 +145,8 @@ class KernelProblem:
         (values, offset), left = self._offsets[split], self._coordinates[split][3]
         return hold_out(values, left.T @ left, offset, len(left), dtype)
 
-    def _solve_basis(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def find_basis(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return eigenvalues, dual vectors and scales of the refit, made when first needed."""
         if self._final is None:
             rows = self.refit_rows
             scale = self._find_scale(rows, self.x_mean)

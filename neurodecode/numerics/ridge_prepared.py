@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from neurodecode.numerics.moments import iterate_blocks
-from neurodecode.numerics.ridge_checks import check_alphas, check_targets
+from neurodecode.numerics.ridge_checks import check_alphas, check_targets, word_constant
 from neurodecode.numerics.ridge_grid import (
     DEFAULT_ALPHAS,
     EXACT_TARGETS,
@@ -113,7 +113,8 @@ class PreparedRidge:
         X, options = self.X, self.options
         alphas = np.unique(np.asarray(alphas, np.float64))
         check_alphas(alphas)
-        warnings = check_targets(Y, self.train, np.concatenate(self.rows), options)
+        n_constant = check_targets(Y, self.train, np.concatenate(self.rows), options)
+        warnings = word_constant(n_constant, Y.shape[1])
         problem = place(self._attach(Y, parts), options)
         blocks = iterate_targets(X, Y, options)
         weights, intercept = make_weights(X, Y, options)

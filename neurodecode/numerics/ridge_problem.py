@@ -153,7 +153,7 @@ def collect_parts(
     """
     if features is None:
         features = [compute_feature_moments(X, part, block_rows) for part in rows]
-    single = X.dtype == np.float32 and Y.dtype == np.float32 and _fit_single(features)
+    single = X.dtype == np.float32 and Y.dtype == np.float32 and fit_single(features)
     kept: dict[tuple[int, int], list[TargetMoments]] = {}
 
     def compute(targets: np.ndarray, columns: slice, dtype: type) -> list[TargetMoments]:
@@ -180,7 +180,8 @@ def collect_parts(
     return Parts(features, compute_targets, read=read)
 
 
-def _fit_single(features: Sequence[FeatureMoments]) -> bool:
+def fit_single(features: Sequence[FeatureMoments]) -> bool:
+    """Tell whether features of these moments can be multiplied in float32."""
     variances = np.stack([np.diag(part.squares) / part.n for part in features])
     low, high = SINGLE_RANGE
     return bool(((variances == 0) | ((variances > low) & (variances < high))).all())
