@@ -16,7 +16,7 @@ from neurodecode.core.visible import show
 OF_STIMULI = {
     "clip": "stage: features.open_clip, model: ViT-B-32, pretrained: laion2b_s34b_b79k",
     "efficientnet": "stage: features.efficientnet_lite",
-    "gabor": "stage: features.gabor, n_orientations: 4, grid: 8",
+    "gabor": "stage: features.gabor, n_orientations: 4, grid: 4",
     "pixels": "stage: features.pixels, size_px: 16, grey: true",
 }
 OF_EVENTS = {"conditions": "by: trial_type", "onset": "by: null"}
@@ -24,6 +24,7 @@ LEARNED_S = 10.0  # how long a response that is learned lasts
 PURGE_S = 16.0  # a haemodynamic response is over by then
 FEWEST_RUNS = 3  # to leave one of them out
 MOST_RUNS = 10  # to leave each of them out
+CANDIDATES = 30  # band weights tried: enough for a few bands
 WITHIN_RUN = "drift and confounds are removed within each run, as is usual, from scans of all folds"
 
 
@@ -149,7 +150,7 @@ def write_pipeline(study: Study) -> str:
         fit = f"stage: encoding.ridge, features: {next(iter(columns.values()))}_scans"
     else:
         bands = ", ".join(f"{step}: {step}_scans" for step in columns.values())
-        fit = f"stage: encoding.banded_ridge, features: {{{bands}}}"
+        fit = f"stage: encoding.banded_ridge, features: {{{bands}}}, n_candidates: {CANDIDATES}"
     lines.append(f"  encoded: {{{fit}, responses: cleaned, split: split}}")
     within = "run" if unit in ("run", "session") else "fold"
     lines.append(

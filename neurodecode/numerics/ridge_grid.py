@@ -259,8 +259,8 @@ def refuse_undefined(scores: np.ndarray, options: RidgeOptions, first: int = 0) 
         raise DataError(
             f"ridge: {len(undefined)} of {scores.shape[1]} targets never vary within held-out rows "
             f"(first: {(first + undefined[:5]).tolist()}), so that no alpha can be chosen for "
-            "them. Allowed: targets that vary in at least one inner fold. Use fewer inner folds, drop those "
-            "targets, or set constant_targets='predict'."
+            "them. Allowed: targets that vary in at least one inner fold. Use fewer inner folds, "
+            "drop those targets, or set constant_targets='predict'."
         )
 
 
