@@ -174,7 +174,10 @@ def draw_confusions(counts: np.ndarray, classes: list[str]) -> Document:
             f"color:{'white' if share > 0.55 else 'inherit'}'>{share:.2f}</td>"
             for share in row
         )
-        body.append(f"<tr><th scope='row'>{escape(name)}</th>{cells}<td>{total:.0f}</td></tr>")
+        body.append(
+            f"<tr><th scope='row'>{escape(name)}</th>{cells}"
+            f"<td style='text-align:right'>{total:.0f}</td></tr>"
+        )
     html = (
         "<table><caption>Share of each true class (rows) by predicted class (columns); last, the "
         f"number of test rows.</caption><thead><tr><th></th>{head}<th>n</th></tr></thead>"

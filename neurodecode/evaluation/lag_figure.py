@@ -46,8 +46,9 @@ def draw_lags(lag: Lag, shifts_s: np.ndarray, unconvolved: float) -> np.ndarray:
     ]
     for tick in np.linspace(shifts_s[0], shifts_s[-1], 5):
         parts.append(_text(x(tick), HEIGHT - BOTTOM + 18, _number(tick), "middle"))
-    for tick in np.linspace(low, high, 4):
-        parts.append(_text(LEFT - 8, y(tick) + 4, _number(round(tick, 2)), "end"))
+    step = next(s for s in (0.02, 0.05, 0.1, 0.2, 0.5) if (high - low) / s <= 6)
+    for tick in step * np.arange(np.ceil(low / step), np.floor(high / step) + 1):
+        parts.append(_text(LEFT - 8, y(tick) + 4, _number(round(tick, 2) + 0.0), "end"))
     words = f"r is largest, {lag.curve.max():.3f}, with onsets moved by {lag.best_s:+.1f} s"
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
