@@ -105,7 +105,7 @@ def check_null(
     if fault:
         raise DataError(
             f"{where}: the null '{kind}' does not hold here: {fault}. Use null: auto, hold out "
-            "longer stretches of time, or take slow drifts out first."
+            "longer stretches of time, or take slow drifts out of the responses first."
         )
 
 
