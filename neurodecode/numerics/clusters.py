@@ -7,10 +7,10 @@ cluster_size, cluster_mass   how many neighbours in a row lie above a threshold,
                              they lie above it (Bullmore et al. 1999); the largest cluster of each
                              permutation is the null (Nichols and Holmes 2002).
 tfce                         sum over heights h of extent^E h^H dh (Smith and Nichols 2009), with
-                             E = 0.5, H = 2 in volumes and E = 1, H = 2 on surfaces, as there and
-                             in FSL. The step dh is the same for all maps, and multiplied in;
-                             nilearn takes a hundredth of each map's own maximum, and leaves it out,
-                             so that its permutations are not on one scale.
+                             H = 2 and E = 0.5 in volumes, as there, and E = 1 on surfaces, as FSL
+                             takes for sheets. The step dh is the same for all maps, and is part
+                             of the sum; nilearn takes a hundredth of each map's own maximum, and
+                             leaves it out, so that its permutations are not on one scale.
 """
 
 from __future__ import annotations

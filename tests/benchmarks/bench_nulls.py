@@ -186,7 +186,7 @@ def print_drifts(n_sets: int = 5000, n_permutations: int = 299) -> list[str]:
                         )
                 print(f"{kind:15s} {n_runs} x {n_rows} degree {degree} of {sides:9s}  "
                       + "   ".join(cells), flush=True)  # fmt: skip
-    print("offered, and outside 3 to 6.5 %:", outside or "none")
+    print("offered, and above 6.5 %:", outside or "none")
     return outside
 
 
