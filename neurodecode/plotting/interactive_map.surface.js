@@ -307,6 +307,7 @@
     gl.clearColor(1, 1, 1, 1);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.enable(gl.DEPTH_TEST);
+    gl.depthFunc(gl.LEQUAL);
     const seen = camera(), now = shapeNow();
     const [from, to] = [SHAPES[now.from], SHAPES[now.to]];
     setCamera(surface, seen, now);
@@ -335,14 +336,16 @@
       const [from, to] = [roi.ends[now.from], roi.ends[now.to]];
       [from.here, to.here, from.other, to.other].forEach((b, at) => useBuffer(at, b, 3));
       useBuffer(4, roi.sideBuffer, 1);
-      gl.uniform1f(lines.u_width, 2.2 * ratio);
-      gl.uniform3fv(lines.u_colour, roi.rgb);
-      let first = 0;
-      roi.pieces.forEach((piece, side) => {
-        const count = now.flatness > 0 ? piece.onFlat : piece.pairs.length;
-        if (isShown(side)) gl.drawArrays(gl.TRIANGLES, first, 6 * count);
-        first += 6 * piece.pairs.length;
-      });
+      for (const [width, colour] of [[4.4, [1, 1, 1]], [2.2, roi.rgb]]) {
+        gl.uniform1f(lines.u_width, width * ratio);
+        gl.uniform3fv(lines.u_colour, colour);
+        let first = 0;
+        roi.pieces.forEach((piece, side) => {
+          const count = now.flatness > 0 ? piece.onFlat : piece.pairs.length;
+          if (isShown(side)) gl.drawArrays(gl.TRIANGLES, first, 6 * count);
+          first += 6 * piece.pairs.length;
+        });
+      }
     }
   }
 
