@@ -57,7 +57,8 @@ def find_entities(graph: Graph, instance: Instance) -> dict[str, str]:
     """Return what a step's branch, and the settings of the data it comes from, say of entities."""
     found = {NAMED[name]: value for name, value in instance.branch if name in NAMED}
     upstream = [graph.instances[key] for key in graph.find_upstream([instance.id])]
-    for setting in ("subject", "task"):  # others of a dataset were joined, or are its default
+    # others of a dataset were joined, or are its default
+    for setting, entity in {"subject": "sub", "task": "task", "space": "space"}.items():
         values = {
             str(value)
             for other in upstream
@@ -66,7 +67,7 @@ def find_entities(graph: Graph, instance: Instance) -> dict[str, str]:
             and value
         }
         if len(values) == 1:
-            found.setdefault(NAMED[setting], next(iter(values)))
+            found.setdefault(entity, next(iter(values)))
     return {entity: re.sub(r"[^0-9A-Za-z]", "", value) for entity, value in found.items()}
 
 
@@ -107,7 +108,10 @@ def write_bids(
     entities = {"desc": re.sub(r"[^0-9A-Za-z]", "", name) or "scores", **entities}
     space = scores.space
     if space.mesh:
-        entities.setdefault("space", re.sub(r"[^0-9A-Za-z]", "", space.mesh))
+        density = re.fullmatch(r"(fsLR)(\d+k)", space.mesh)  # which BIDS writes apart
+        named = {"space": density[1], "den": density[2]} if density else {"space": space.mesh}
+        named = {entity: re.sub(r"[^0-9A-Za-z]", "", text) for entity, text in named.items()}
+        entities = {**entities, **named}
     folder = out / f"sub-{entities['sub']}"
     folder = folder / f"ses-{entities['ses']}" if "ses" in entities else folder
     folder = folder / "func"
@@ -174,7 +178,10 @@ def _describe(
         "Notices": list(scores.notices),
     }
     if not has_space:
-        about["SpatialReference"] = "orig"  # BIDS: the space in which the data were recorded
+        about["Notices"].append(
+            "The space of the volume is not known; BIDS takes a name without one to be the space "
+            "of the scans. State another with --entity space=NAME."
+        )
     about["GeneratedBy"] = [
         {
             "Name": "neurodecode",

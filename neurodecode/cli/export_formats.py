@@ -24,7 +24,10 @@ from neurodecode.core.checks import list_names, name_known
 from neurodecode.core.errors import UserError
 from neurodecode.core.tables import Table
 
-N_VERTICES = {"fsaverage5": 10_242, "fsaverage6": 40_962, "fsaverage": 163_842}  # per hemisphere
+N_VERTICES = {
+    "fsaverage5": 10_242, "fsaverage6": 40_962, "fsaverage": 163_842, "fsLR32k": 32_492,
+    "fsLR59k": 59_292, "fsLR164k": 163_842,
+}  # fmt: skip  # per hemisphere
 FORMS = ("auto", "npy", "csv", "nifti", "gifti", "safetensors", "png", "html")
 
 

@@ -27,7 +27,7 @@ from neurodecode.plotting.map_values import UNITS, Below, MapValues, ShowRule, c
 if TYPE_CHECKING:
     from neurodecode.plotting.colours import ColourScale
 
-LARGEST_MB = 3.0
+VIEWERS = {"surface": ("geometry", "shaders", "surface"), "slices": ("volume",)}  # scripts
 
 
 class InteractiveMap(Stage):
@@ -228,7 +228,7 @@ def render_page(
         leakage=find_leakage(scores.notices),
         style=read("style.css"),
         shared=read("shared.js"),
-        viewer=read("surface.js" if kind == "surface" else "volume.js"),
+        viewers=[read(f"{name}.js") for name in VIEWERS[kind]],
         # "<" could end the element that the data stand in
         data=json.dumps(data, ensure_ascii=True, allow_nan=False).replace("<", "\\u003c"),
     )

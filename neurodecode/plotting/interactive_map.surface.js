@@ -26,54 +26,10 @@
   const SHAPES = DATA.shapes.map((shape) => {
     const coded = unpack(shape.points), points = new Float32Array(3 * N);
     for (let i = 0; i < points.length; i++) points[i] = coded[i] * shape.step;
-    const normals = computeNormals(points, shape.flat);
-    return { ...shape, points, normals, extents: ["both", "left", "right"].map((w) => measure(points, w, shape.flat)) };
+    const normals = computeNormals(points, FACES, shape.flat);
+    return { ...shape, points, normals, extents: ["both", "left", "right"].map((w) => measure(points, FACES, PARTS, w, shape.flat)) };
   });
   const ROIS = DATA.rois.map((roi) => ({ ...roi, inside: unpackBits(roi.bits, N) }));
-
-  function computeNormals(points, flat) {
-    const normals = new Float32Array(3 * N);
-    if (flat) {
-      for (let i = 0; i < N; i++) normals[3 * i + 1] = -1;
-      return normals;
-    }
-    for (let f = 0; f < FACES.length; f += 3) {
-      const a = 3 * FACES[f], b = 3 * FACES[f + 1], c = 3 * FACES[f + 2];
-      const ux = points[b] - points[a], uy = points[b + 1] - points[a + 1], uz = points[b + 2] - points[a + 2];
-      const vx = points[c] - points[a], vy = points[c + 1] - points[a + 1], vz = points[c + 2] - points[a + 2];
-      const x = uy * vz - uz * vy, y = uz * vx - ux * vz, z = ux * vy - uy * vx;
-      for (const at of [a, b, c]) {
-        normals[at] += x;
-        normals[at + 1] += y;
-        normals[at + 2] += z;
-      }
-    }
-    for (let i = 0; i < 3 * N; i += 3) {
-      const length = Math.hypot(normals[i], normals[i + 1], normals[i + 2]) || 1;
-      for (let k = 0; k < 3; k++) normals[i + k] /= length;
-    }
-    return normals;
-  }
-
-  // Middle and half width, height: of a solid, what it needs however it is turned.
-  function measure(points, which, flat) {
-    const low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
-    for (const [side, part] of PARTS.entries()) {
-      if (which !== "both" && which !== ["left", "right"][side]) continue;
-      const last = part.first + (flat ? part.on_flat : part.all);
-      for (let f = 3 * part.first; f < 3 * last; f++) {
-        for (let k = 0; k < 3; k++) {
-          const p = points[3 * FACES[f] + k];
-          low[k] = Math.min(low[k], p);
-          high[k] = Math.max(high[k], p);
-        }
-      }
-    }
-    const half = low.map((l, k) => (high[k] - l) / 2);
-    const wide = flat ? half[0] : Math.max(half[0], half[1]);
-    const tall = flat ? half[2] : Math.max(half[1], half[2]);
-    return { middle: low.map((l, k) => (l + high[k]) / 2), wide: wide * 1.06, tall: tall * 1.06 };
-  }
 
   // ------------------------------------------------------------------ what is seen
   const START = { azimuth: -35, elevation: 15, zoom: 1, pan: [0, 0], which: "both" };
@@ -114,73 +70,9 @@
     return { turn, middle, scale: [(2 * pxPerMm) / w, (2 * pxPerMm) / h], pxPerMm, w, h };
   }
 
-  // ------------------------------------------------------------------ programs
-  const PLACE = `
-    uniform mat3 u_turn; uniform vec3 u_middle; uniform vec2 u_scale, u_pan; uniform float u_mix;
-    vec4 place(vec3 from, vec3 to) {
-      vec3 p = u_turn * (mix(from, to, u_mix) - u_middle);
-      return vec4(p.xy * u_scale + u_pan, -p.z / 1000.0, 1.0);
-    }`;
-  const SURFACE = [`#version 300 es
-    in vec3 a_from, a_to, a_normal_from, a_normal_to; in vec4 a_paint; in float a_curvature;
-    out vec4 v_paint; out float v_curvature; out vec3 v_normal;
-    ${PLACE}
-    void main() {
-      gl_Position = place(a_from, a_to);
-      v_paint = a_paint; v_curvature = a_curvature;
-      v_normal = u_turn * mix(a_normal_from, a_normal_to, u_mix);
-    }`, `#version 300 es
-    precision highp float;
-    in vec4 v_paint; in float v_curvature; in vec3 v_normal;
-    uniform sampler2D u_colours; uniform float u_low, u_high, u_outline;
-    out vec4 colour;
-    void main() {
-      vec3 grey = vec3(mix(0.86, 0.70, v_curvature));
-      vec3 seen = grey;
-      if (v_paint.y >= 0.5) {
-        float share = clamp((v_paint.x / v_paint.y - u_low) / (u_high - u_low), 0.0, 1.0);
-        vec3 paint = texelFetch(u_colours, ivec2(min(255, int(share * 256.0)), 0), 0).rgb;
-        seen = mix(grey, paint, clamp(v_paint.z / v_paint.y, 0.0, 1.0));
-      }
-      float step = fwidth(v_paint.w);
-      if (u_outline > 0.5 && step > 1e-6)
-        seen = mix(seen, vec3(0.11), 0.9 * (1.0 - smoothstep(0.5, 1.2, abs(v_paint.w - 0.5) / step)));
-      float facing = abs(normalize(v_normal).z);
-      colour = vec4(seen * (0.66 + 0.34 * facing), 1.0);
-    }`];
-  // A line is two triangles, as wide as many pixels whatever the zoom.
-  const LINES = [`#version 300 es
-    in vec3 a_from, a_to, a_other_from, a_other_to; in float a_side;
-    uniform vec2 u_size; uniform float u_width;
-    ${PLACE}
-    void main() {
-      vec4 here = place(a_from, a_to);
-      vec2 along = (place(a_other_from, a_other_to).xy - here.xy) * u_size;
-      vec2 across = length(along) > 0.0 ? normalize(vec2(-along.y, along.x)) : vec2(0.0);
-      gl_Position = here + vec4(across * a_side * u_width / u_size, -0.0016, 0.0);
-    }`, `#version 300 es
-    precision highp float;
-    uniform vec3 u_colour; out vec4 colour;
-    void main() { colour = vec4(u_colour, 1.0); }`];
-
-  function makeProgram([vertex, fragment], names) {
-    const program = gl.createProgram();
-    for (const [kind, text] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
-      const shader = gl.createShader(kind);
-      gl.shaderSource(shader, text);
-      gl.compileShader(shader);
-      gl.attachShader(program, shader);
-      if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS)) throw new Error(gl.getShaderInfoLog(shader));
-    }
-    names.forEach((name, at) => gl.bindAttribLocation(program, at, name));
-    gl.linkProgram(program);
-    if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(program));
-    return new Proxy({ program }, {
-      get: (all, name) => (name === "program" ? program : (all[name] ??= gl.getUniformLocation(program, name))),
-    });
-  }
-  const surface = makeProgram(SURFACE, ["a_from", "a_to", "a_normal_from", "a_normal_to", "a_paint", "a_curvature"]);
-  const lines = makeProgram(LINES, ["a_from", "a_to", "a_other_from", "a_other_to", "a_side"]);
+  // ------------------------------------------------------------------ programs and buffers
+  const surface = makeProgram(gl, SURFACE, ["a_from", "a_to", "a_normal_from", "a_normal_to", "a_paint", "a_curvature"]);
+  const lines = makeProgram(gl, LINES, ["a_from", "a_to", "a_other_from", "a_other_to", "a_side"]);
 
   function makeBuffer(data, kind = gl.ARRAY_BUFFER) {
     const buffer = gl.createBuffer();
@@ -207,21 +99,8 @@
   gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB8, 256, 1, 0, gl.RGB, gl.UNSIGNED_BYTE, COLOURS);
   for (const which of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, which, gl.NEAREST);
 
-  // The border of a region crosses its triangles from the middle of one edge to that of another.
   for (const roi of ROIS) {
-    roi.pieces = PARTS.map((part) => {
-      const pairs = [];
-      let onFlat = 0;
-      for (let f = part.first; f < part.first + part.all; f++) {
-        const [a, b, c] = FACES.subarray(3 * f, 3 * f + 3);
-        const [x, y, z] = [roi.inside[a], roi.inside[b], roi.inside[c]];
-        if (x + y + z === 0 || x + y + z === 3) continue;
-        const [one, p, q] = x !== y && x !== z ? [a, b, c] : y !== x && y !== z ? [b, a, c] : [c, a, b];
-        pairs.push([one, p, one, q]);
-        if (f < part.first + part.on_flat) onFlat++;
-      }
-      return { pairs, onFlat };
-    });
+    roi.pieces = PARTS.map((part) => findBorder(FACES, part, roi.inside));
     roi.middles = PARTS.map((_, side) => findMiddle(roi, side));
     const sides = new Float32Array(roi.pieces.reduce((n, piece) => n + 6 * piece.pairs.length, 0));
     // seen from its other end a line has its left on its right
@@ -307,6 +186,7 @@
     gl.clearColor(1, 1, 1, 1);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.enable(gl.DEPTH_TEST);
+    gl.depthFunc(gl.LEQUAL);
     const seen = camera(), now = shapeNow();
     const [from, to] = [SHAPES[now.from], SHAPES[now.to]];
     setCamera(surface, seen, now);
@@ -335,14 +215,16 @@
       const [from, to] = [roi.ends[now.from], roi.ends[now.to]];
       [from.here, to.here, from.other, to.other].forEach((b, at) => useBuffer(at, b, 3));
       useBuffer(4, roi.sideBuffer, 1);
-      gl.uniform1f(lines.u_width, 2.2 * ratio);
-      gl.uniform3fv(lines.u_colour, roi.rgb);
-      let first = 0;
-      roi.pieces.forEach((piece, side) => {
-        const count = now.flatness > 0 ? piece.onFlat : piece.pairs.length;
-        if (isShown(side)) gl.drawArrays(gl.TRIANGLES, first, 6 * count);
-        first += 6 * piece.pairs.length;
-      });
+      for (const [width, colour] of [[4.4, [1, 1, 1]], [2.2, roi.rgb]]) {
+        gl.uniform1f(lines.u_width, width * ratio);
+        gl.uniform3fv(lines.u_colour, colour);
+        let first = 0;
+        roi.pieces.forEach((piece, side) => {
+          const count = now.flatness > 0 ? piece.onFlat : piece.pairs.length;
+          if (isShown(side)) gl.drawArrays(gl.TRIANGLES, first, 6 * count);
+          first += 6 * piece.pairs.length;
+        });
+      }
     }
   }
 

@@ -182,10 +182,13 @@ def _draw_images(shown: Reconstructions, others: Sequence[Artifact]) -> Document
 
 def _is_other(shown: Artifact) -> bool:
     is_image = isinstance(shown, Reconstructions) and shown.of == "image"
-    return not isinstance(shown, Scores | Document) and not is_image
+    is_page = isinstance(shown, Document) and shown.is_report
+    return is_page or not (isinstance(shown, Scores | Document) or is_image)
 
 
 def _describe_other(name: str, shown: Artifact) -> str:
+    if isinstance(shown, Document):
+        return f"{name or 'unnamed'}: '{shown.title}', a page of its own, written beside this one"
     array = getattr(shown, shown.rows_field, None) if shown.rows_field else None
     shape = "" if array is None else f" of shape {' × '.join(map(str, array.shape))}"
     return f"{name or 'unnamed'}: {shown.kind()}{shape}"

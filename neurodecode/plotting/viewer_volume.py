@@ -21,7 +21,7 @@ from neurodecode.plotting.volume_background import (
     resample,
 )
 
-MOST_VOXELS = 1_000_000  # of the background; one byte each
+MOST_VOXELS = 500_000  # of the grid; the background takes a byte for each, or for its parts
 FINE_MM = 1.5  # of the background, where that is not too many
 
 
@@ -86,7 +86,7 @@ def _pack_background(
         return None
     sizes = np.linalg.norm(to_mm[:3, :3], axis=0)
     factor = max(1, min(4, round(float(sizes.min()) / FINE_MM)))
-    while factor > 1 and np.prod(shape) * factor**3 > MOST_VOXELS:
+    while factor > 1 and np.prod(shape) * factor**3 > 2 * MOST_VOXELS:
         factor -= 1
     finer = np.diag([1 / factor] * 3 + [1.0])
     finer[:3, 3] = (1 / factor - 1) / 2  # middles of the parts of the first voxel

@@ -143,7 +143,7 @@ def test_maps_of_a_surface_have_bids_names_and_hold_the_values(
     assert about["Scale"] == "r2"
     assert about["GeneratedBy"][0]["Stage"] == "evaluation.encoding"
     assert about["GeneratedBy"][0]["Settings"]["n_permutations"] == 20
-    assert "SpatialReference" not in about
+    assert not any("space of the volume" in notice for notice in about["Notices"])
     described = json.loads((tmp_path / "dataset_description.json").read_text())
     assert described["DatasetType"] == "derivative"
 
@@ -171,11 +171,23 @@ def test_maps_of_a_volume(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(image.dataobj)[mask], scores.values)
     np.testing.assert_array_equal(image.affine, scores.space.affine)
     about = json.loads(paths[2].read_text())
-    assert about["SpatialReference"] == "orig"
+    assert "space of the volume is not known" in about["Notices"][-1]
     assert about["Summary"][0]["low"] is None
     named = write_bids(scores, tmp_path, {**entities, "space": "T1w"}, card, "clip_scores")
     assert "_space-T1w_stat-r_" in named[0].name
-    assert "SpatialReference" not in json.loads(named[1].read_text())
+    assert json.loads(named[1].read_text())["Notices"] == []
+
+
+def test_densities_are_written_apart_as_bids_does(tmp_path: Path) -> None:
+    space = Space(kind="surface", mesh="fsLR32k", vertices=np.array([0, 32_492]))
+    values = np.array([1.0, 2.0])
+    scores = Scores(
+        values=values, over="voxels", space=space, metric="R²", scale="r2", summary=SUMMARY
+    )
+    paths = write_bids(scores, tmp_path, {"sub": "01", "space": "fsLR"}, {}, "scores")
+    left, right = (nibabel.load(p) for p in paths if p.suffix == ".gii")
+    assert paths[1].name == "sub-01_hemi-L_space-fsLR_den-32k_stat-r2_desc-scores_statmap.func.gii"
+    assert (left.darrays[0].data[0], right.darrays[0].data[0]) == (1, 2)
 
 
 def test_what_bids_does_not_take_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -64,6 +64,19 @@ def brain(document: Document, tmp_path_factory: pytest.TempPathFactory) -> Brows
     return Browser(document.html, tmp_path_factory.mktemp("brain"))
 
 
+def compute_normals() -> np.ndarray:
+    """Return the outward normals of both inflated hemispheres, from their triangles."""
+    cortex, found = load_fsaverage5(), []
+    for side in ("left", "right"):
+        points, faces = cortex.meshes[side, "inflated"]
+        a, b, c = (points[faces[:, k]] for k in range(3))
+        normals = np.zeros_like(points)
+        for k in range(3):
+            np.add.at(normals, faces[:, k], np.cross(b - a, c - a))
+        found.append(normals / np.linalg.norm(normals, axis=1, keepdims=True))
+    return np.concatenate(found)
+
+
 def format_number(value: float) -> str:
     """Return a number as the page writes it: four digits, trailing zeros kept."""
     return f"{np.float32(value):#.4g}"
@@ -130,8 +143,10 @@ def test_a_drag_turns_it(brain: Browser) -> None:
 def test_the_value_under_the_pointer_is_the_one_put_in(brain: Browser, scores: Scores) -> None:
     vertices, values = np.asarray(scores.space.vertices), np.asarray(scores.values)
     some = np.random.default_rng(2).choice(2 * N_LEFT, 300, replace=False).tolist()
-    for read in brain.ask(f"""{ON_BRAIN}
-      answer = ["left lateral", "right medial", "dorsal"].map((view) => {{
+    views = ["left lateral", "right medial", "dorsal"]
+    viewers = [[-1, 0, 0], [-1, 0, 0], [0, 0, 1]]
+    asked = brain.ask(f"""{ON_BRAIN}
+      answer = {views}.map((view) => {{
         brainMap.turnTo(view);
         return {some}.map((v) => {{
           const [x, y] = place(v), found = brainMap.pick(x - box.left, y - box.top);
@@ -139,8 +154,14 @@ def test_the_value_under_the_pointer_is_the_one_put_in(brain: Browser, scores: S
           return [v, found && found.vertex, text("value"), text("details"), text("where")];
         }});
       }});
-    """):
+    """)
+    for view, viewer, read in zip(views, viewers, asked, strict=True):
         assert sum(row[0] == row[1] for row in read) > 40
+        seen = np.array([row[1] for row in read if row[1] is not None])
+        facing = compute_normals()[seen] @ viewer
+        assert (facing > -0.2).mean() > 0.98, "the near side is read"
+        if view != "dorsal":  # a rim of the other hemisphere may be seen beyond this one
+            assert ((seen < N_LEFT) == (view == "left lateral")).mean() > 0.95
         # vertices of the far side are not read through the near one
         assert sum(row[1] is not None and row[0] != row[1] for row in read) > 40
         for _, picked, value, details, where in [row for row in read if row[1] is not None]:
@@ -156,23 +177,12 @@ def test_the_value_under_the_pointer_is_the_one_put_in(brain: Browser, scores: S
             assert where.split(" · ")[1:] == ([", ".join(named)] if named else [])
 
 
-def test_thresholds_count_as_the_stage_does(brain: Browser, scores: Scores) -> None:
-    found = brain.ask(f"""{POINT}
+def test_thresholds_keys_and_buttons(brain: Browser, scores: Scores) -> None:
+    counts, views, read, zoom, shape = brain.ask(f"""{ON_BRAIN}
       const move = (id, value) => {{ const it = document.getElementById(id); it.value = value;
         it.dispatchEvent(new Event("input")); return text("count"); }};
-      answer = [text("count"), move("q", 2), move("q", 0), text("q-text"), move("least", 150)]
-    """)
-    q, values = np.asarray(scores.q), np.asarray(scores.values)
-    n = f"{len(q):,}"
-    assert found[0] == f"{(q < 0.05).sum():,} of {n} vertices pass"
-    assert found[1] == f"{(q < 0.01).sum():,} of {n} vertices pass"
-    assert found[2:4] == [f"{n} of {n} vertices pass", "none"]
-    least = float(f"{np.abs(values).max() * 0.75:.3g}")
-    assert found[4] == f"{(np.abs(values) >= least).sum():,} of {n} vertices pass"
-
-
-def test_keys_and_buttons_do_what_the_pointer_does(brain: Browser) -> None:
-    views, read, zoom, shape = brain.ask(f"""{ON_BRAIN}
+      const counts = [text("count"), move("q", 2), move("q", 0), text("q-text"),
+        move("least", 150)];
       const press = (key) => brain.dispatchEvent(new KeyboardEvent("keydown", {{key}}));
       const click = (name) => [...document.querySelectorAll("button")].find(
         (b) => b.textContent === name).click();
@@ -180,8 +190,16 @@ def test_keys_and_buttons_do_what_the_pointer_does(brain: Browser) -> None:
       press("ArrowLeft"); press("Enter"); const seen = text("where");
       press("+"); const near = brainMap.view.zoom;
       press("Home"); click("flat"); press("[");
-      answer = [[medial, brainMap.view.which], seen, near, brainMap.view.shape]
+      answer = [counts, [medial, brainMap.view.which], seen, near, brainMap.view.shape]
     """)
+    # as the stage counts them
+    q, values = np.asarray(scores.q), np.asarray(scores.values)
+    n = f"{len(q):,}"
+    assert counts[0] == f"{(q < 0.05).sum():,} of {n} vertices pass"
+    assert counts[1] == f"{(q < 0.01).sum():,} of {n} vertices pass"
+    assert counts[2:4] == [f"{n} of {n} vertices pass", "none"]
+    least = float(f"{np.abs(values).max() * 0.75:.3g}")
+    assert counts[4] == f"{(np.abs(values) >= least).sum():,} of {n} vertices pass"
     assert views == ["left", "both"]
     assert read.startswith("left hemisphere, vertex")
     assert zoom == pytest.approx(1.2)
@@ -227,27 +245,30 @@ def test_slices_read_the_value_that_was_put_in(
     mask, values = np.asarray(scores.space.mask), np.asarray(scores.values)
     number = np.full(shape, -1)
     number[mask] = np.arange(len(values))
-    seen, shown = Browser(page.html, tmp_path).ask(f"""{POINT}
+    seen, shown, to_original = Browser(page.html, tmp_path).ask(f"""{POINT}
       const planes = ["sagittal", "coronal", "axial"].filter(
         (name) => document.getElementById(name).offsetParent);
       const read = [], shape = DATA.shape;
       for (const name of planes) for (let n = 0; n < 40; n++) {{
-        const at = shape.map((s, k) => (7 * n + 3 * k * n + k) % s);
+        const at = shape.map((s, k) => Math.floor(n * (k + 1.7) * 1.3 + k) % s);
         sliceMap.moveTo(at);
         sliceMap.drawAll();
         const [x, y] = sliceMap.screenOf(name, at);
         send("pointermove", document.getElementById(name), x, y);
-        read.push([text("value"), text("where")]);
+        read.push([text("value"), text("where"), at, name, x, y]);
       }}
-      answer = [read, planes];
+      answer = [read, planes, DATA.to_original];
     """)
     assert shown == planes
     assert len(seen) == 40 * len(planes)
     inside = 0
-    for value, where in seen:
+    spots: dict[str, list[list[float]]] = {name: [] for name in planes}
+    for value, where, at, plane, x, y in seen:
         place = tuple(int(n) for n in re.match(r"voxel \(([^)]*)\)", where)[1].split(","))  # type: ignore[index]
         told = [float(n) for n in re.search(r"\), (.*?) mm", where)[1].split(",")]  # type: ignore[index]
         np.testing.assert_allclose(told, affine[:3] @ [*place, 1], atol=0.051)
+        assert (np.array(to_original) @ [*at, 1]).tolist() == list(place), "where it was pointed at"
+        spots[plane].append([x, y, *told])
         if number[place] < 0:
             assert value == "outside the mask"
             continue
@@ -255,6 +276,11 @@ def test_slices_read_the_value_that_was_put_in(
         assert value == format_number(values[number[place]])
         assert ("half" in where) == (values[number[place]] > 0.5)
     assert inside > 20 * len(planes)
+    for plane, rows in spots.items():
+        x, y, *mm = np.array(rows).T
+        right, up = {"sagittal": (1, 2), "coronal": (0, 2), "axial": (0, 1)}[plane]
+        assert np.corrcoef(x, mm[right])[0, 1] > 0.999, "the right of the head is on the right"
+        assert np.corrcoef(y, mm[up])[0, 1] < -0.999, "its top is at the top"
 
 
 def test_slices_have_planted_colours(tmp_path: Path) -> None:

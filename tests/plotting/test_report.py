@@ -197,3 +197,11 @@ def test_scores_without_an_audit_are_not_judged() -> None:
     assert "No controls were run; nothing here was audited." in page.text
     for word in ("beats", "Better"):
         assert word not in page.text
+
+
+def test_a_page_of_its_own_is_named_not_put_inside() -> None:
+    page = Document(title="A map <to turn>", html="<html>secret</html>", is_report=True)
+    html = Report().run([make_scores(), page]).html
+    assert "A map &lt;to turn&gt;" in html
+    assert "a page of its own" in html
+    assert "secret" not in html

@@ -118,7 +118,10 @@ def test_an_oblique_slab_is_drawn_on_its_own_grid() -> None:
     assert measure_tilt(np.asarray(scores.space.affine)) == pytest.approx(20)
     picture, html = draw(scores, cuts={}, background="none")
     assert "tilted by 20°" in html
-    assert len(find_warm(picture, picture.shape[0] - 204)) > 3000
+    warm = find_warm(picture, picture.shape[0] - 204)
+    assert len(warm) > 3000
+    axial = warm[warm[:, 1] > 2 * picture.shape[1] / 3][:, 1]
+    assert axial.mean() > 0.85 * picture.shape[1], "at the right of the last panel"
 
 
 def test_straightening_keeps_voxels_and_middle_and_carries_the_background_along() -> None:
@@ -133,6 +136,7 @@ def test_straightening_keeps_voxels_and_middle_and_carries_the_background_along(
     layers = VolumeLayers(values, values, None, affine, mask, Background(anatomy, fine, ""), {})
     straight = straighten(layers)
     assert measure_tilt(straight.affine) == 0
+    np.testing.assert_allclose(np.diag(straight.affine), [-3, 3, 3.5, 1])
     middle = [*(np.array(mask.shape) - 1) / 2, 1]
     np.testing.assert_allclose(straight.affine @ middle, affine @ middle, atol=1e-9)
     assert straight.background is not None
