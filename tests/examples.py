@@ -5,6 +5,7 @@
 something particular, from ``SPECIAL``.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -31,6 +32,7 @@ from neurodecode.core.artifacts import (
     Stimuli,
     make_items,
     make_samples,
+    make_scan_items,
 )
 from neurodecode.core.rows import list_predicted_rows
 from neurodecode.core.stage import find_stage, read_inputs
@@ -120,6 +122,16 @@ def make_predictions(of: str = "features", role: str = "test") -> Predictions:
     )
 
 
+def make_classes() -> Predictions:
+    """Classes decoded, as predictions."""
+    predictions = make_predictions()
+    values = np.random.default_rng(9).normal(size=(len(predictions.data), 2))
+    return replace(
+        predictions, data=values, bands={"6": (0, 1), "9": (1, 2)},
+        extractor={"name": "classes", "label": "category", "classes": ["6", "9"]},
+    )  # fmt: skip
+
+
 def make_pixels() -> Features:
     """Pixels of the stimuli, as features."""
     return find_stage("features.pixels")().run(make_stimuli())
@@ -132,6 +144,23 @@ def make_pixel_predictions(role: str = "test") -> Predictions:
     noise = np.random.default_rng(5).normal(scale=0.1, size=data.shape).astype(np.float32)
     data = np.clip(data + noise, 0, 1)
     return replace(predictions, data=data, extractor=pixels.extractor, bands=pixels.bands)
+
+
+def make_band_predictions() -> Predictions:
+    """Predicted responses as a sum over two bands."""
+    whole = make_predictions("responses")
+    first = np.random.default_rng(9).normal(size=whole.data.shape).astype(np.float32)
+    by_band = np.stack([first, whole.data - first], axis=1)
+    return replace(whole, data=by_band, extractor={"name": "example", "bands": ["low", "high"]})
+
+
+def make_subset_predictions() -> dict[str, Predictions]:
+    """Predicted responses of two bands and of both."""
+    whole = make_predictions("responses")
+    noise = np.random.default_rng(10).normal(size=whole.data.shape).astype(np.float32)
+    alone = {"low": replace(whole, data=whole.data + noise),
+             "high": replace(whole, data=whole.data - noise)}  # fmt: skip
+    return {**alone, "low+high": whole}
 
 
 def make_reconstructions() -> Reconstructions:
@@ -172,11 +201,52 @@ def make_voxel_scores() -> Scores:
     )  # fmt: skip
 
 
+def make_subject_scores() -> dict[str, Scores]:
+    """Voxel scores of three subjects."""
+    rng = np.random.default_rng(9)
+    first = make_voxel_scores()
+    return {
+        f"0{k}": replace(first, values=first.values + 0.1 * rng.normal(size=N_VOXELS))
+        for k in (1, 2, 3)
+    }
+
+
+def make_volume_scores() -> Scores:
+    space = Space(
+        kind="volume", mask=np.ones((4, 2, 1), bool), affine=np.diag([3.0, 3.0, 3.0, 1.0])
+    )
+    return replace(make_voxel_scores(), space=space)
+
+
 def make_epochs() -> Responses:
     """Every sample in session 01, as epochs of 6 channels and 5 times."""
     responses = make_responses()
     data = np.random.default_rng(8).normal(size=(len(SHOWN), 6, 5)).astype(np.float32)
     return Responses(data=data, samples=responses.samples, sfreq=10.0, tmin=-0.1)
+
+
+def make_run_events() -> Events:
+    """What each run showed, 4 s apart and for a second each."""
+    samples = make_responses().samples
+    columns = {name: samples[name] for name in ("subject", "session", "run", "stimulus_id")}
+    n = len(samples)
+    return Events(
+        table=Table(
+            {**columns, "onset": samples["onset_s"], "duration": np.ones(n),
+             "trial_type": samples["category"], "amplitude": np.linspace(0.5, 2, n)}
+        )
+    )  # fmt: skip
+
+
+def make_scan_features() -> Features:
+    """Two confounds of every sample."""
+    data = np.random.default_rng(9).normal(size=(len(SHOWN), 2)).astype(np.float32)
+    return Features(
+        data=data,
+        items=make_scan_items(make_responses().samples),
+        extractor={"name": "example", "columns": ["trans_x", "csf"]},
+        bands={"motion": (0, 1), "tissue": (1, 2)},
+    )
 
 
 def make_model() -> Model:
@@ -189,6 +259,12 @@ def make_model() -> Model:
 
 def make_document() -> Document:
     return Document(title="An exâmple", html="<p>ü</p>", figures={"dot.png": make_png()})
+
+
+def make_context() -> Document:
+    """What the runner tells a step that prints its run."""
+    steps = [{"name": "split", "stage": "evaluation.split", "settings": {"by": "run"}}]
+    return Document(title="context", html=json.dumps({"title": "An example", "steps": steps}))
 
 
 def make_png() -> np.ndarray:
@@ -255,6 +331,52 @@ def _run_arrays(folder: Path) -> list[Case]:
     return [Case({"path": str(folder / "responses.npy"), "orientation": "samples_first"})]
 
 
+def make_volume() -> Responses:
+    """The samples, as 60 voxels of 8 mm at the back of MNI space."""
+    mask = np.zeros((12, 14, 12), bool)
+    mask[4:9, 2:5, 4:8] = True
+    affine = np.diag([12.0, 12.0, 12.0, 1.0])
+    affine[:3, 3] = (-70, -105, -60)
+    data = np.random.default_rng(10).normal(size=(len(SHOWN), 60)).astype(np.float32)
+    space = Space(kind="volume", mask=mask, affine=affine)
+    return replace(make_responses(), data=data, space=space)
+
+
+def _find_rois(folder: Path) -> list[Case]:
+    import nibabel
+
+    volume = make_volume()
+    image = nibabel.Nifti1Image(np.asarray(volume.space.mask, np.int16), volume.space.affine)
+    nibabel.save(image, folder / "V1.nii.gz")
+    return [Case({"files": {"V1": str(folder / "V1.nii.gz")}}, {"responses": volume})]
+
+
+def _run_fmriprep(folder: Path) -> list[Case]:
+    from tests.datasets.fmriprep_folder import DERIVATIVE, build_folder
+
+    build_folder(folder, n_unsteady=1)
+    given = {"path": str(folder / DERIVATIVE), "events": str(folder), "confounds": "simple"}
+    return [Case(given)]
+
+
+def _run_nifti(folder: Path) -> list[Case]:
+    from tests.datasets.fmriprep_folder import DERIVATIVE, build_folder
+
+    build_folder(folder, sessions=("01",))
+    files = sorted((folder / DERIVATIVE).rglob("*desc-preproc_bold.nii.gz"))
+    return [Case({"files": [str(path) for path in files]})]
+
+
+def _run_images(folder: Path) -> list[Case]:
+    from PIL import Image
+
+    images = folder / "images"
+    images.mkdir(exist_ok=True)
+    for name, image in zip(make_stimuli().items["id"], make_stimuli().data, strict=True):
+        Image.fromarray(image[..., 0]).save(images / f"{name}.png")
+    return [Case({"path": str(images)})]
+
+
 def _run_pretrained(folder: Path) -> list[Case]:
     card = Store(folder).write("reconstruction.example", "model", {"model": make_model()}, {})
     return [Case({"name": card["path"]})]
@@ -275,6 +397,19 @@ def _run_diffusion(folder: Path) -> list[Case]:
     ]
 
 
+def _run_betas(folder: Path) -> list[Case]:
+    from tests.preprocessing.trial_data import plant_trials
+
+    planted = plant_trials(n_runs=3, n_trials=8, n_voxels=6)
+    inputs = {"responses": planted.responses, "events": planted.events}
+    return [
+        Case({}, inputs),
+        Case({"method": "ridge", "fraction": 0.5}, {**inputs, "confounds": planted.confounds}),
+        Case({"method": "ridge", "hrf": "library", "peaks_s": [4.0, 6.0]}, inputs),
+        Case({"method": "all", "n_noise_components": 1, "noise_r2": 0.9}, inputs),
+    ]
+
+
 def _train_diffusion(folder: Path) -> list[Case]:
     address = "reconstruction.train_diffusion"
     return [
@@ -292,14 +427,66 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "alignment.stack": lambda folder: [
         Case({}, {"responses": {name: make_responses(name) for name in ("01", "02")}})
     ],
+    "alignment.hrf": lambda folder: [
+        Case({"allow_empty_runs": True},
+             {"events": make_run_events(), "responses": make_responses()}),
+        Case(
+            {"derivatives": "time", "amplitude": "amplitude", "allow_empty_runs": True},
+            {"events": make_run_events(), "responses": make_responses(),
+             "features": make_features()},
+        ),
+    ],
+    "alignment.delays": lambda folder: [
+        Case({"delays": (0, 1, -2)}, {"features": make_scan_features()})
+    ],
+    "alignment.resample": lambda folder: [
+        Case({"method": method, "allow_empty_runs": True},
+             {"events": make_run_events(), "responses": make_responses(),
+              "features": make_features()})
+        for method in ("lanczos", "linear", "box")
+    ],
     "datasets.arrays": _run_arrays,
+    "datasets.images": _run_images,
+    "datasets.fmriprep": _run_fmriprep,
+    "datasets.nifti": _run_nifti,
+    "datasets.haxby": lambda folder: [
+        Case({"recording": "openfmri_25mm"}, needs="haxby2001_slice/bold.nii.gz")
+    ],
+    "preprocessing.confounds": lambda folder: [
+        Case({"polynomial": 1}, {"responses": make_responses()}),
+        Case({"columns": ["trans_*"], "censored": "keep", "standardize": "none"},
+             {"responses": make_responses(), "confounds": make_scan_features()}),
+    ],
+    "datasets.rois": _find_rois,
+    "preprocessing.volume_to_surface": lambda folder: [Case({}, {"responses": make_volume()})],
+    "preprocessing.functional_rois": lambda folder: [
+        Case({"n_voxels": 3, "name": "FFA2"},
+             {"responses": make_responses(), "scores": make_voxel_scores()})
+    ],
     "datasets.digit69": lambda folder: [Case(needs="digit69/digit69_28x28.mat")],
+    "datasets.alice": lambda folder: [Case(needs="alice_fmri/README_data.txt")],
+    "datasets.localizer": lambda folder: [Case(needs="localizer_fmri/paradigm_loc.csv")],
+    "datasets.objects81": lambda folder: [Case(needs="objects81/objects81.npz")],
+    "evaluation.lag_check": lambda folder: [
+        Case({}, {"responses": make_responses(), "events": make_run_events()})
+    ],
     "evaluation.shuffle": lambda folder: [
         Case({}, {"responses": replace(make_responses(), t_r=None)}),
         Case({"block_rows": 2}, {"responses": make_responses()}),
     ],
+    "preprocessing.average_repeats": lambda folder: [
+        _case("preprocessing.average_repeats"),
+        _case("preprocessing.average_repeats", {"by": "block", "leave_out": ["9"]}),
+    ],
+    "preprocessing.average_subjects": lambda folder: [
+        Case({}, {"responses": {name: make_responses(name) for name in ("01", "02")}})
+    ],
+    "preprocessing.quality_gate": lambda folder: [
+        _case("preprocessing.quality_gate", {"bad_share_max": 1.0, "runs": "mark"})
+    ],
     "preprocessing.zscore": lambda folder: [
         _case("preprocessing.zscore"), _case("preprocessing.zscore", {"per": "training"}),
+        _case("preprocessing.zscore", {"per": "session", "scale": "none"}),
     ],
     "preprocessing.select_voxels": lambda folder: [
         _case("preprocessing.select_voxels"),
@@ -311,6 +498,7 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
         ),
         Case({"by": "scores"}, {"responses": make_responses(), "scores": make_voxel_scores()}),
     ],
+    "preprocessing.single_trial_betas": _run_betas,
     "preprocessing.noise_normalization": lambda folder: [
         Case({}, {"responses": make_responses(), "split": make_one_fold()}),
         Case({"method": "epoch"}, {"responses": make_epochs(), "split": make_one_fold()}),
@@ -327,8 +515,48 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "decoding.ridge": lambda folder: [
         _case("decoding.ridge"), _case("decoding.ridge", {"nested": True}),
     ],
+    "evaluation.classification": lambda folder: [Case({}, {"predictions": make_classes()})],
+    "encoding.ridge": lambda folder: [
+        _case("encoding.ridge"), _case("encoding.ridge", {"block_voxels": 3}),
+        _case("encoding.ridge", {"block_voxels": 3, "alpha_per_target": False}),
+    ],
     "evaluation.encoding": lambda folder: [
         _case("evaluation.encoding", predictions=make_predictions("responses"))
+    ],
+    "evaluation.rois": lambda folder: [
+        _case("evaluation.rois", predictions=make_predictions("responses"))
+    ],
+    "evaluation.compare_encoders": lambda folder: [
+        _case(
+            "evaluation.compare_encoders",
+            first=make_predictions("responses"),
+            second=replace(
+                make_predictions("responses"), data=make_predictions("responses").data[::-1].copy()
+            ),
+        )
+    ],
+    "evaluation.group": lambda folder: [
+        Case({}, {"scores": make_subject_scores()}),
+        Case(
+            {"test": "t"},
+            {
+                "scores": make_subject_scores(),
+                "others": {
+                    s: replace(one, values=one.values[::-1].copy())
+                    for s, one in make_subject_scores().items()
+                },
+            },
+        ),
+    ],
+    "evaluation.split_scores": lambda folder: [
+        _case("evaluation.split_scores", {"metric": metric}, predictions=make_band_predictions())
+        for metric in ("r", "r2")
+    ],
+    "evaluation.variance_partitioning": lambda folder: [
+        _case(
+            "evaluation.variance_partitioning", {"rois": ["V1"]},
+            predictions=make_subset_predictions(),
+        )
     ],
     "evaluation.identification": lambda folder: [
         Case({}, {"predictions": make_predictions(), "features": make_features()}),
@@ -336,6 +564,13 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     ],
     "evaluation.compare": lambda folder: [
         _case("evaluation.compare", second=make_scores(shift=0.1))
+    ],
+    "evaluation.noise_ceiling": lambda folder: [
+        _case("evaluation.noise_ceiling"),
+        _case("evaluation.noise_ceiling", {"match": "position", "block_s": 4.0}),
+    ],
+    "evaluation.plan_repeats": lambda folder: [
+        Case({}, {"ceiling": find_stage("evaluation.noise_ceiling")().run(make_responses())})
     ],
     "evaluation.audit": lambda folder: [
         _case(
@@ -356,6 +591,22 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     "reconstruction.pretrained": _run_pretrained,
     "reconstruction.train_diffusion": _train_diffusion,
     "plotting.brain_map": lambda folder: [_case("plotting.brain_map", scores=make_voxel_scores())],
+    "plotting.roi_bars": lambda folder: [
+        Case({"n_bootstrap": 20}, {"scores": [make_voxel_scores(), make_voxel_scores()]}),
+    ],
+    "plotting.methods": lambda folder: [
+        Case({}, {"show": [make_voxel_scores()], "context": make_context()}),
+    ],
+    "evaluation.weights": lambda folder: [
+        _case("evaluation.weights"),
+        _case("evaluation.weights", {"kind": "weights", "band": "high"}, features=make_features()),
+    ],
+    "plotting.volume_map": lambda folder: [
+        Case({"view": view}, {"scores": make_volume_scores()}) for view in ("slices", "mosaic")
+    ],
+    "plotting.interactive_map": lambda folder: [
+        Case({}, {"scores": make_voxel_scores()}), Case({}, {"scores": make_volume_scores()}),
+    ],
     "plotting.report": lambda folder: [
         Case({}, {"show": [make_scores(), make_document(), make_reconstructions()]})
     ],

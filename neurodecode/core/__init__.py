@@ -10,9 +10,11 @@ planner.py      fresh, stale, missing, waiting, and why
 fingerprint.py  settings + code + inputs → key; loaded.py the code that runs is the code it names
 store.py        results and their cards; hdf5.py and packing.py beneath it
 seals.py        what vouches for every stored byte; bounded.py opens what nothing vouches for
-runner.py       executes a plan: tasks.py one step, workers.py local processes, lease.py
+runner.py       executes a plan: tasks.py one step, pieces.py its blocks, lease.py; sharing.py among
+                workers: workers.py local processes, cluster.py Dask
 lineage.py      contact with rows; trace.py follows it through a step
-rows.py         joining samples and items
+rows.py         joining samples and items; joined.py and stacked.py arrays
+                side by side and one under the other, unread
 lint/           what lineage cannot see; looks.py how often a test set was scored
 checks.py  errors.py  visible.py  digests.py  tables.py  files.py  raw.py  resources.py
 progress.py  device.py
