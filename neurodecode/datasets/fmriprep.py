@@ -98,7 +98,8 @@ class Fmriprep(Stage):
     desc : str
         Of the BOLD: "preproc", or "smoothAROMAnonaggr", "optcom", ...
     entities : mapping
-        Further entities that files must have, such as {res: "2"}.
+        Further entities that files must have, such as {res: "2"}; {echo: ""} for those that have
+        none.
     structures : {"cortex", "subcortex"}
         Of CIFTI: the surface, or the other structures as a volume.
     mask : str
