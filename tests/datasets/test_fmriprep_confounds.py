@@ -1,5 +1,6 @@
 """datasets.fmriprep_confounds against nilearn's own reading of the same tables."""
 
+import json
 import warnings
 
 import numpy as np
@@ -30,9 +31,8 @@ def run(tmp_path):
     added = ["\t".join(named), *numbers]
     table.write_text("".join(f"{a}\t{b}\n" for a, b in zip(lines, added, strict=True)))
     meta = table.with_suffix(".json")
-    text = meta.read_text().rstrip("}")
-    text += "".join(f', "{name}": {{"Method": "tCompCor"}}' for name in named)
-    meta.write_text(text + "}")
+    content = json.loads(meta.read_text()) | {name: {"Method": "tCompCor"} for name in named}
+    meta.write_text(json.dumps(content))
     (bold,) = (tmp_path / DERIVATIVE).rglob("*desc-preproc_bold.nii.gz")
     return str(bold), table
 
