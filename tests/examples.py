@@ -351,6 +351,22 @@ def _find_rois(folder: Path) -> list[Case]:
     return [Case({"files": {"V1": str(folder / "V1.nii.gz")}}, {"responses": volume})]
 
 
+def _run_fmriprep(folder: Path) -> list[Case]:
+    from tests.datasets.fmriprep_folder import DERIVATIVE, build_folder
+
+    build_folder(folder, n_unsteady=1)
+    given = {"path": str(folder / DERIVATIVE), "events": str(folder), "confounds": "simple"}
+    return [Case(given)]
+
+
+def _run_nifti(folder: Path) -> list[Case]:
+    from tests.datasets.fmriprep_folder import DERIVATIVE, build_folder
+
+    build_folder(folder, sessions=("01",))
+    files = sorted((folder / DERIVATIVE).rglob("*desc-preproc_bold.nii.gz"))
+    return [Case({"files": [str(path) for path in files]})]
+
+
 def _run_images(folder: Path) -> list[Case]:
     from PIL import Image
 
@@ -431,6 +447,16 @@ SPECIAL: dict[str, Callable[[Path], list[Case]]] = {
     ],
     "datasets.arrays": _run_arrays,
     "datasets.images": _run_images,
+    "datasets.fmriprep": _run_fmriprep,
+    "datasets.nifti": _run_nifti,
+    "datasets.haxby": lambda folder: [
+        Case({"recording": "openfmri_25mm"}, needs="haxby2001_slice/bold.nii.gz")
+    ],
+    "preprocessing.confounds": lambda folder: [
+        Case({"polynomial": 1}, {"responses": make_responses()}),
+        Case({"columns": ["trans_*"], "censored": "keep", "standardize": "none"},
+             {"responses": make_responses(), "confounds": make_scan_features()}),
+    ],
     "datasets.rois": _find_rois,
     "preprocessing.volume_to_surface": lambda folder: [Case({}, {"responses": make_volume()})],
     "preprocessing.functional_rois": lambda folder: [

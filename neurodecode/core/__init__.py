@@ -14,6 +14,8 @@ runner.py       executes a plan: tasks.py one step, pieces.py its blocks, lease.
                 workers: workers.py local processes, cluster.py Dask
 lineage.py      contact with rows; trace.py follows it through a step
 rows.py         joining samples and items; joined.py arrays side by side, unread
+rows.py         joining samples and items; joined.py and stacked.py arrays
+                side by side and one under the other, unread
 lint/           what lineage cannot see; looks.py how often a test set was scored
 checks.py  errors.py  visible.py  digests.py  tables.py  files.py  raw.py  resources.py
 progress.py  device.py

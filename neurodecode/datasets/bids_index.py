@@ -102,7 +102,7 @@ def find_bold(
     desc : str
         Of volumes; surfaces and CIFTI may also state none.
     entities : mapping or None
-        Further entities, such as {"res": "2"}.
+        Further entities, such as {"res": "2"}; "" for files that do not have it.
 
     Raises
     ------
@@ -258,7 +258,7 @@ def _make_run(files: list[BidsFile], root: Path, where: str) -> BoldRun:
         if differ:
             raise DataError(
                 f"{where}: {places} has {len(files)} BOLD files that differ in {differ}. Name one "
-                "of each in entities (entities: {res: '2'}, say)."
+                "of each in entities (entities: {res: '2'}, say; '' for the file without it)."
             )
         raise DataError(
             f"{where}: {places} has hemispheres {list_names(hemispheres)} "

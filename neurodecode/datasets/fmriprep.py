@@ -18,6 +18,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, mod
 
 from neurodecode.core.artifacts import Document, Events, Features, Responses, Space
 from neurodecode.core.errors import DataError
+from neurodecode.core.raw import find_raw
 from neurodecode.core.stage import Stage
 from neurodecode.datasets.bids_index import (
     BoldRun,
@@ -98,7 +99,8 @@ class Fmriprep(Stage):
     desc : str
         Of the BOLD: "preproc", or "smoothAROMAnonaggr", "optcom", ...
     entities : mapping
-        Further entities that files must have, such as {res: "2"}.
+        Further entities that files must have, such as {res: "2"}; {echo: ""} for those that have
+        none.
     structures : {"cortex", "subcortex"}
         Of CIFTI: the surface, or the other structures as a volume.
     mask : str
@@ -296,7 +298,10 @@ class Fmriprep(Stage):
         if run.form != "nifti" or self.mask == "all":
             return None
         if self.mask not in ("intersection", "union"):
-            return Path(self.mask)
+            if Path(self.mask).is_file():
+                return Path(self.mask)
+            get = "Set mask to intersection, union or all, or correct its path."
+            return find_raw(self.mask, dataset=f"{self.stage}: mask", get=get)
         found = find_beside(run, ("mask.nii.gz", "mask.nii"), "brain", prepared=True)
         if found is None:
             raise DataError(

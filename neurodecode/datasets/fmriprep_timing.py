@@ -76,7 +76,7 @@ def check_one_timing(timing: Mapping[str, tuple[float, float]], where: str) -> N
         said = ", ".join(f"{name} {start:g} s" for name, (_, start) in timing.items())
         raise DataError(
             f"{where}: runs differ in the time within a scan to which slices were brought: {said}. "
-            "Run fMRIPrep with one --slice-time-ref for all, or read them in steps of their own "
+            "Run fMRIPrep in one way for all of them, or read them in steps of their own "
             "(runs:, sessions:)."
         )
 

@@ -18,7 +18,7 @@ from neurodecode.core.errors import DataError
 from neurodecode.datasets.bids_index import FORM_OF, Form
 from neurodecode.datasets.repetition_time import read_header_t_r
 
-BLOCK_BYTES = 1 << 26
+BLOCK_BYTES = 1 << 24
 GRID_TOLERANCE_MM = 1e-3
 
 

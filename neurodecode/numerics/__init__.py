@@ -16,6 +16,7 @@ ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_
 statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxel_selection.py
 noise_ceilings.py    reliability of one presentation; ceiling_intervals.py: ceilings, intervals;
                      inter_subject.py; repeat_planning.py
+confounds.py         confounds, drift and fast cosines out of a run, in one projection
 drift.py             polynomials and cosines of a run, and their removal
 drift.py             polynomials and cosines of a run, and their removal; lag.py: shifted events
 statistics.py        bootstrap, permutations, corrections; voxel_selection.py

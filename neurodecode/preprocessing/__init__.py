@@ -3,6 +3,7 @@
 quality_gate.py          motion, DVARS, outliers, tSNR, reliability; bad scans and runs left out
                          (quality_report.py: the log)
 smooth.py                in space: in the volume, or along the surface
+confounds.py             confounds and drift out of each run, in one projection
 detrend.py               slow drift out of each run, by polynomials or cosines
 quality_gate.py          motion, DVARS, outliers, tSNR, reliability; bad scans and runs left out
                          (quality_report.py: the log)

@@ -98,6 +98,11 @@ def test_files_that_differ_in_something_else_are_told_apart_by_it(folder):
         find_bold(folder, "01", task="view", space=MNI)
     asked = {"task": "view", "space": MNI, "entities": {"res": "2"}}
     assert len(find_bold(folder, "01", **asked)) == 6
+    write(folder, f"{stem.replace('_res-1', '_echo-1_res-2')}_desc-preproc_bold.nii.gz")
+    with pytest.raises(DataError, match=r"differ in echo: \(none\), 1"):
+        find_bold(folder, "01", **asked)
+    asked["entities"]["echo"] = ""
+    assert len(find_bold(folder, "01", **asked)) == 6
     lone = folder / "sub-01/ses-02/func/sub-01_ses-02_task-view_run-2_hemi-R_space-fsaverage5_bold"
     lone.with_suffix(".func.gii").unlink()
     with pytest.raises(DataError, match=r"ses-02/run-2 has hemispheres L .* Get the other"):

@@ -303,6 +303,7 @@ def test_files_that_are_absent_or_do_not_fit(tmp_path):
     refuse("both must have one affine")
     mask.unlink()
     refuse("run-2 has no brain mask beside")
+    refuse("Set mask to intersection, union or all", mask="intersect")
     bold = find(tmp_path, "*run-2*desc-preproc_bold.nii.gz")[0]
     data = nibabel.load(bold)
     nibabel.save(nibabel.Nifti1Image(np.asarray(data.dataobj), moved), bold)

@@ -123,6 +123,10 @@ def test_drift_is_laid_on_the_clock_where_scans_are_missing():
     rows = np.delete(np.arange(N), np.arange(10, 16))
     stage = Confounds(high_pass_s=60.0, standardize="none")
     np.testing.assert_allclose(stage.run(given.take(rows)).data, 0, atol=1e-9)
+    line = np.tile(np.arange(N_SCANS) * 3.0, N_RUNS)[:, None] * np.ones(N_VOXELS)
+    straight = replace(responses, data=line).take(rows)
+    left = Confounds(polynomial=1, standardize="none").run(straight).data
+    np.testing.assert_allclose(left, 0, atol=1e-9)
     fast = Confounds(low_pass_hz=0.1, standardize="none").run(replace(responses, data=data))
     spectrum = np.abs(np.fft.rfft(fast.data[:N_SCANS], axis=0)) ** 2
     frequencies = np.fft.rfftfreq(N_SCANS, T_R)
