@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+from neurodecode.core.device import limit_threads
 from neurodecode.core.errors import DataError
 from neurodecode.numerics import banded_ridge_search
 from neurodecode.numerics.band_weights import make_band_weights
@@ -159,6 +160,16 @@ def test_blocks_of_targets_change_nothing():
     np.testing.assert_allclose(whole.scores, blocks.scores, atol=1e-12)
     np.testing.assert_allclose(np.exp(whole.deltas), np.exp(blocks.deltas), rtol=1e-12)
     np.testing.assert_allclose(whole.weights, blocks.weights, atol=1e-10)
+
+
+def test_bytes_do_not_depend_on_threads():
+    X, Y, folds = make_problem(dtype=np.float32)
+    made = []
+    for n_threads in (1, 3):
+        with limit_threads(n_threads):
+            made.append(fit_banded_ridge_cv(X, Y, BANDS, folds, make_band_weights(3, 12), ALPHAS))
+    np.testing.assert_array_equal(made[0].deltas, made[1].deltas)
+    np.testing.assert_array_equal(made[0].scores, made[1].scores)
 
 
 def test_most_pairs_are_never_scored(monkeypatch):
