@@ -6,7 +6,7 @@ from sklearn.linear_model import Ridge
 
 from neurodecode.core.device import limit_threads
 from neurodecode.core.errors import DataError
-from neurodecode.numerics import banded_ridge_search
+from neurodecode.numerics import banded_ridge, banded_ridge_search
 from neurodecode.numerics.band_weights import make_band_weights
 from neurodecode.numerics.banded_ridge import fit_banded_ridge_cv, predict_bands
 from neurodecode.numerics.banded_ridge_problem import PrimalBands
@@ -232,6 +232,25 @@ def test_refinement_gains_and_never_loses(n, sizes, scoring):
         root = np.sqrt(np.repeat(own, sizes))
         model = Ridge(1.0).fit(X * root, Y[:, t])
         np.testing.assert_allclose(after.weights[:, t], model.coef_ * root, atol=1e-6)
+
+
+def test_refinement_of_standardized_features_in_kernel_form(monkeypatch):
+    X, Y, folds = make_problem(n=40, sizes=(60, 90, 50))
+    bands, candidates = [(0, 60), (60, 150), (150, 200)], make_band_weights(3, 5, seed=4)
+    found = [
+        fit_banded_ridge_cv(
+            X, Y, bands, folds, candidates, ALPHAS, RidgeOptions(standardize=True, solver=solver),
+            refine_steps=4,
+        )
+        for solver in ("kernel", "primal")
+    ]  # fmt: skip
+    np.testing.assert_allclose(found[0].scores, found[1].scores, atol=1e-6)
+    np.testing.assert_allclose(found[0].weights, found[1].weights, atol=1e-5)
+    monkeypatch.setattr(banded_ridge, "MOST_REFINED", 100)
+    with pytest.raises(DataError, match=r"Allowed: 100 features or fewer\. Scale"):
+        fit_banded_ridge_cv(
+            X, Y, bands, folds, candidates, ALPHAS, RidgeOptions(standardize=True), refine_steps=4
+        )
 
 
 def test_predictions_by_band_sum_to_the_whole():
