@@ -42,6 +42,7 @@ from neurodecode.numerics.ridge_problem import Parts, Splits, collect_parts
 
 DEFAULTS = RidgeOptions()
 WHERE = "banded ridge"
+MOST_REFINED = 20_000  # features, standardised in kernel form: 3 GB of products
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,6 +227,12 @@ def _make_refinable(
     """
     how = {"standardize": options.standardize, "fit_intercept": options.fit_intercept}
     used = np.concatenate(list(rows))
+    if options.standardize and X.shape[1] > MOST_REFINED:
+        raise DataError(
+            f"{WHERE}: refine_steps with standardize needs the products of all {X.shape[1]} "
+            f"features with each other. Allowed: {MOST_REFINED} features or fewer. Scale the "
+            "features beforehand and leave standardize out, or set refine_steps: 0."
+        )
     if options.standardize or X.shape[1] <= len(bands) * len(used):
         parts = collect_parts(X, Y, rows, options.block_rows)
         return PrimalBands(parts, splits, refit, bands, **how)

@@ -76,6 +76,7 @@ class KernelRidgeFit:
     mean, scale : arrays of float64, shape (n_features,)
         What features are taken about and divided by before the kernel.
     rows : array of int, shape (n_training_rows,)
+        Ascending.
     best_alphas, best_gammas, scores : arrays of float64, shape (n_targets,)
         Gamma is one for kernels without.
     warnings : tuple of str
@@ -128,7 +129,7 @@ def fit_kernel_ridge_cv(
     --------
     >>> X = np.linspace(-1, 1, 40)[:, None]
     >>> fit = fit_kernel_ridge_cv(X, X**2, np.arange(40) % 4, gammas=[1.0], alphas=[1e-3, 1.0])
-    >>> np.abs(predict_kernel_ridge(fit, Kernel(), X, X) - X**2).max() < 0.01
+    >>> np.abs(predict_kernel_ridge(fit, Kernel(), X, X) - X**2).max() < 0.02
     np.True_
     """
     alphas = np.unique(np.asarray(alphas, np.float64))
@@ -219,7 +220,7 @@ class KernelCandidates:
         self.standardize, self.fit_intercept = standardize, fit_intercept
         self.n_splits = len(splits)
         self.sets = [(np.concatenate([rows[p] for p in a]), rows[b]) for a, b in splits]
-        self.whole = np.concatenate([rows[p] for p in refit])
+        self.whole = np.sort(np.concatenate([rows[p] for p in refit]))
         self.n_products = len(self.whole)
         self.mean, self.scale = self._find_scale(self.whole)
         used = np.concatenate(list(rows))

@@ -106,3 +106,38 @@ def test_models_that_are_absent_or_differ_are_refused():
                    "high": given["high"]}, responses)  # fmt: skip
     with pytest.raises(DataError, match="'low' are predicted features"):
         stage.run({**given, "low": replace(make_predictions())}, responses)
+
+
+@pytest.mark.real_data
+def test_word2vec_has_no_unique_variance_in_early_visual_cortex(find_data):
+    """objects81: 81 objects, AlexNet and word2vec components; word2vec alone predicts other areas.
+
+    The components were computed over all 81 objects, which these figures share with the source.
+    """
+    raw = np.load(find_data("objects81/objects81.npz"))
+    ids = np.array([f"object{i:02d}" for i in range(81)])
+    rois = {str(name): raw["roi_index"] == i + 1 for i, name in enumerate(raw["roi_names"])}
+    space = Space(kind="parcels", names=np.arange(696).astype(str), rois=rois)
+    samples = make_samples(dataset="objects81", stimulus_id=ids)
+    responses = Responses(data=raw["betas"].astype(np.float32), samples=samples, space=space)
+    features = {
+        name: Features(data=raw[key].astype(np.float32), items=make_items(ids, raw[key]))
+        for name, key in {"alexnet": "alexnet_pcs", "word2vec": "word2vec_pcs"}.items()
+    }
+    fold = np.random.default_rng(0).permutation(81) % 9
+    roles = np.where(fold == np.arange(9)[:, None], TEST, TRAIN).astype(np.int8)
+    split = Split(roles=roles, samples=samples, unit="stimulus")
+    predictions = {
+        "+".join(bands): BandedRidge(n_candidates=20, bands=bands).run(features, responses, split)[
+            "predictions"
+        ]
+        for bands in (("alexnet",), ("word2vec",), ("alexnet", "word2vec"))
+    }
+    scores = VariancePartitioning(rois=("EVC",), n_permutations=2000).run(predictions, responses)
+    rows = {name: i for i, name in enumerate(scores.summary["name"])}
+    alexnet, word2vec = (rows[f"mean unique {name}, EVC"] for name in features)
+    assert scores.summary["low"][alexnet] > 0.1
+    assert scores.summary["high"][word2vec] < 0.02
+    assert scores.summary["p"][word2vec] > 0.5
+    assert not (scores.items["q of unique word2vec"][rois["EVC"]] < 0.05).any()
+    assert (scores.items["q of unique alexnet"][rois["EVC"]] < 0.05).mean() > 0.3

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+from neurodecode.core.device import limit_threads
 from neurodecode.core.errors import DataError
-from neurodecode.numerics import banded_ridge_search
+from neurodecode.numerics import banded_ridge, banded_ridge_search
 from neurodecode.numerics.band_weights import make_band_weights
 from neurodecode.numerics.banded_ridge import fit_banded_ridge_cv, predict_bands
 from neurodecode.numerics.banded_ridge_problem import PrimalBands
@@ -161,6 +162,16 @@ def test_blocks_of_targets_change_nothing():
     np.testing.assert_allclose(whole.weights, blocks.weights, atol=1e-10)
 
 
+def test_bytes_do_not_depend_on_threads():
+    X, Y, folds = make_problem(dtype=np.float32)
+    made = []
+    for n_threads in (1, 3):
+        with limit_threads(n_threads):
+            made.append(fit_banded_ridge_cv(X, Y, BANDS, folds, make_band_weights(3, 12), ALPHAS))
+    np.testing.assert_array_equal(made[0].deltas, made[1].deltas)
+    np.testing.assert_array_equal(made[0].scores, made[1].scores)
+
+
 def test_most_pairs_are_never_scored(monkeypatch):
     """What makes the search fast is that a bound rules most of it out."""
     X, Y, folds = make_problem(n=300, n_targets=60, noise=0.5)
@@ -221,6 +232,25 @@ def test_refinement_gains_and_never_loses(n, sizes, scoring):
         root = np.sqrt(np.repeat(own, sizes))
         model = Ridge(1.0).fit(X * root, Y[:, t])
         np.testing.assert_allclose(after.weights[:, t], model.coef_ * root, atol=1e-6)
+
+
+def test_refinement_of_standardized_features_in_kernel_form(monkeypatch):
+    X, Y, folds = make_problem(n=40, sizes=(60, 90, 50))
+    bands, candidates = [(0, 60), (60, 150), (150, 200)], make_band_weights(3, 5, seed=4)
+    found = [
+        fit_banded_ridge_cv(
+            X, Y, bands, folds, candidates, ALPHAS, RidgeOptions(standardize=True, solver=solver),
+            refine_steps=4,
+        )
+        for solver in ("kernel", "primal")
+    ]  # fmt: skip
+    np.testing.assert_allclose(found[0].scores, found[1].scores, atol=1e-6)
+    np.testing.assert_allclose(found[0].weights, found[1].weights, atol=1e-5)
+    monkeypatch.setattr(banded_ridge, "MOST_REFINED", 100)
+    with pytest.raises(DataError, match=r"Allowed: 100 features or fewer\. Scale"):
+        fit_banded_ridge_cv(
+            X, Y, bands, folds, candidates, ALPHAS, RidgeOptions(standardize=True), refine_steps=4
+        )
 
 
 def test_predictions_by_band_sum_to_the_whole():
