@@ -48,7 +48,8 @@ class RidgeFit:
     alphas : array of float64, shape (n_alphas,)
         The grid, with what it was extended by, ascending.
     scores : array of float64, shape (n_alphas, n_targets)
-        Mean over inner folds; NaN where never defined. Empty for given alphas.
+        Mean over inner folds; NaN where never defined, and for alphas by which the grid was
+        extended for other targets. Empty for given alphas.
     warnings : tuple of str
     """
 
