@@ -48,7 +48,8 @@ class RidgeFit:
     alphas : array of float64, shape (n_alphas,)
         The grid, with what it was extended by, ascending.
     scores : array of float64, shape (n_alphas, n_targets)
-        Mean over inner folds; NaN where never defined. Empty for given alphas.
+        Mean over inner folds; NaN where never defined, and for alphas by which the grid was
+        extended for other targets. Empty for given alphas.
     warnings : tuple of str
     """
 
@@ -138,10 +139,15 @@ class PreparedRidge:
 
     def _attach(self, Y: np.ndarray, parts: Parts | None) -> PrimalProblem | KernelProblem:
         if self._problem is None:
-            self._problem = make_problem(
+            problem = make_problem(
                 self.X, Y, self.rows, self.splits, self.refit, self.options, parts
             )
-            return self._problem
+            # What is kept for the next block holds no targets, nor sums of them.
+            if isinstance(problem, KernelProblem):
+                self._problem = problem.with_targets(Y[:, :0])
+            else:
+                self._problem = problem.with_parts(Parts(problem.parts.features, lambda _: []))
+            return problem
         if isinstance(self._problem, KernelProblem):
             return self._problem.with_targets(Y)
         features = self._problem.parts.features

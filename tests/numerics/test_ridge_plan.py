@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from neurodecode.core.device import limit_threads
 from neurodecode.numerics.inner_folds import assign_folds
-from neurodecode.numerics.ridge import RidgeOptions, fit_ridge_cv
+from neurodecode.numerics.ridge import RidgeOptions, prepare_ridge_cv
 
 n, p, v, solver, decay = *(int(word) for word in sys.argv[1:4]), sys.argv[4], float(sys.argv[5])
 rng = np.random.default_rng(0)
@@ -31,12 +31,14 @@ def peak():
     return 1024 * int(re.search("VmHWM:\\s+(\\d+) kB", status)[1])
 
 with limit_threads(1):
-    fit_ridge_cv(warm, warm, np.arange(60) % 3, alphas, options)  # libraries and their buffers
+    # libraries and their buffers
+    prepare_ridge_cv(warm, np.arange(60) % 3, options).fit(warm, alphas)
     before = peak()
     X = rng.standard_normal((n, p), np.float32)
     X *= np.arange(1, p + 1, dtype=np.float32) ** -decay
-    Y = rng.standard_normal((n, v), np.float32)
-    fit_ridge_cv(X, Y, assign_folds(np.arange(n), 5, 0), alphas, options)
+    prepared = prepare_ridge_cv(X, assign_folds(np.arange(n), 5, 0), options)
+    for _ in range(2):  # blocks, nothing of which is kept
+        prepared.fit(rng.standard_normal((n, v), np.float32), alphas)
     print(peak() - before)
 """
 

@@ -151,3 +151,36 @@ def test_a_target_does_not_depend_on_which_others_extend_the_grid():
         assert alone.best_alphas[0] == whole.best_alphas[column]
         scored = ~np.isnan(whole.scores[:, column])
         np.testing.assert_allclose(whole.alphas[scored], alone.alphas)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("solver", ["primal", "kernel"])
+def test_a_row_that_takes_no_part_cannot_reach_the_fit(solver, backend):
+    X, Y = make_data("decaying", n=300, v=40)
+    folds = assign_folds(np.arange(300), 4, seed=0)
+    folds[::5] = -1
+    options = RidgeOptions(solver=solver, backend=backend)
+    alphas = GRIDS["wide"]  # so that some are settled in float64
+    before = fit_ridge_cv(X, Y, folds, alphas, options)
+    X[::5] += 1e6
+    Y[::5] = np.nan
+    after = fit_ridge_cv(X, Y, folds, alphas, options)
+    for name in ("weights", "intercept", "best_alphas", "scores"):
+        assert getattr(before, name).tobytes() == getattr(after, name).tobytes(), name
+
+
+def test_wide_grid_of_alphas_by_brute_force():
+    from sklearn.linear_model import Ridge
+
+    X, Y = make_data("white", n=200, p=30, v=20)
+    folds = assign_folds(np.arange(200), 4, seed=0)
+    fit = fit_ridge_cv(X, Y, folds, GRIDS["wide"])
+    X, Y = X.astype(np.float64), Y.astype(np.float64)
+    for score, alpha in zip(fit.scores, GRIDS["wide"], strict=True):
+        r2 = np.zeros(20)
+        for k in range(4):
+            model = Ridge(alpha).fit(X[folds != k], Y[folds != k])
+            true = Y[folds == k]
+            error = ((true - model.predict(X[folds == k])) ** 2).sum(axis=0)
+            r2 += 1 - error / ((true - true.mean(axis=0)) ** 2).sum(axis=0)
+        np.testing.assert_allclose(score, r2 / 4, atol=1e-6)
