@@ -191,6 +191,7 @@ def check_scored_rows(
     scored = ScoredRows(tokens, [p for p in lineage.peers if p.kind == "label"])
     wanted = _choose_levels(levels, tokens, step)
     notices: dict[str, None] = {}
+    named: dict[tuple[str, str, str, str], list[tuple[Contact, int, int, int]]] = {}
     beside: dict[str, int] = {}
     every_fold = np.unique(folds)
     for fold in every_fold:
@@ -211,14 +212,15 @@ def check_scored_rows(
                 continue
             level, n_touched = _find_level(contact, scored, rows, wanted, shown)
             if n_touched:
-                text = _describe(contact, level, n_touched, len(rows), int(fold))
+                text = _describe(contact, level, n_touched, len(rows), [int(fold)])
                 reason = contact.reason if contact.reason is not None else allow_leakage
                 if contact.kind == "transductive" and contact.reason is not None:
                     found = "transductive contact, named by the file"
                 else:  # of labels, or allowed where the rows are scored
                     found = "LEAKAGE, allowed by the file"
                 if reason is not None:
-                    notices[f"{found}: {text} Reason given: {reason}"] = None
+                    met = named.setdefault((found, level, contact.step, reason), [])
+                    met.append((contact, n_touched, len(rows), int(fold)))
                 else:
                     refused.append((n_touched, contact, text))
             if contact.kind == "label" and "stimulus" not in wanted:
@@ -232,8 +234,13 @@ def check_scored_rows(
             refused.sort(key=lambda found: -found[0])  # what has seen most comes first
             rest = " Later folds were not checked." if fold != every_fold[-1] else ""
             raise LeakageError(_word_refusal(step, [found[1:] for found in refused], rest))
+    texts = []
+    for (found, level, _, reason), met in named.items():
+        contacts_met, touched, rows_tested, in_folds = zip(*met, strict=True)
+        text = _describe(contacts_met[0], level, sum(touched), sum(rows_tested), in_folds)
+        texts.append(f"{found}: {text} Reason given: {reason}")
     told = {name: n for name, n in beside.items() if n}
-    return [*notices, *([_word_neighbours(told, len(table))] if told else [])]
+    return [*texts, *notices, *([_word_neighbours(told, len(table))] if told else [])]
 
 
 def _find_level(
@@ -293,8 +300,12 @@ def _join_tokens(
     }
 
 
-def _describe(contact: Contact, level: str, n_touched: int, n_rows: int, fold: int) -> str:
-    where = f" of fold {fold}" if fold != EVERY_FOLD else ""
+def _describe(
+    contact: Contact, level: str, n_touched: int, n_rows: int, folds: Sequence[int]
+) -> str:
+    where = f" of fold {folds[0]}" if folds[0] != EVERY_FOLD else ""
+    if len(folds) > 1:
+        where = f" of {len(folds)} folds"
     own, training = split_step(contact.step)
     what = "" if level == "sample" else f"the {level} of "
     when = f", in the training of {training}" if training else ""
