@@ -33,7 +33,7 @@ def command(
     pipeline: PipelineName = DEFAULT_PIPELINE,
     overrides: Overrides = None,
     workers: Annotated[
-        int, typer.Option("--workers", "-w", min=0, help="Local processes; 0 runs in this one.")
+        int, typer.Option("--workers", "-w", min=0, help="Processes, or jobs of a queue; 0: none.")
     ] = 0,
     cluster: Annotated[
         str | None,

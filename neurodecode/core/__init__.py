@@ -11,7 +11,7 @@ fingerprint.py  settings + code + inputs → key; loaded.py the code that runs i
 store.py        results and their cards; hdf5.py and packing.py beneath it
 seals.py        what vouches for every stored byte; bounded.py opens what nothing vouches for
 runner.py       executes a plan: tasks.py one step, pieces.py its blocks, lease.py; sharing.py among
-                workers: workers.py local processes, cluster.py Dask
+                workers: workers.py local processes, cluster.py Dask (cluster_plan.py)
 lineage.py      contact with rows; trace.py follows it through a step
 rows.py         joining samples and items; joined.py arrays side by side, unread
 rows.py         joining samples and items; joined.py and stacked.py arrays

@@ -18,6 +18,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -248,10 +249,23 @@ def _start_local(plan: ClusterPlan) -> Any:
         "silence_logs": logging.ERROR,
         **plan.options,
     }
+    _quiet_tracker()
     try:
         return _import("distributed").LocalCluster(**settings)
     except (TypeError, ValueError) as error:
         raise UserError(word_options(plan, error)) from error
+
+
+def _quiet_tracker() -> None:
+    """Have Python's keeper of semaphores clear them away without a word when this is stopped."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        del os.environ["PYTHONWARNINGS"]
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def start_queue(plan: ClusterPlan, request: Request) -> Any:

@@ -91,9 +91,7 @@ class StoredArray:
             return self._read(np.array([row]))[(0, *rest)]
         rows = np.arange(len(self))[first]
         if rest and isinstance(rest[0], slice) and rest[0].step in (None, 1) and self.ndim > 1:
-            start, stop, _ = rest[0].indices(self.full_shape[1])
-            columns = slice(start, max(start, stop))
-            return self._read(rows, columns)[(slice(None), slice(None), *rest[1:])]
+            return self._read(rows, rest[0])[(slice(None), slice(None), *rest[1:])]
         return self._read(rows)[(slice(None), *rest)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -163,8 +163,8 @@ def _try(task: Task, store: Store, job: str, block: str) -> Outcome:
         return Outcome(error=text, trace=traceback.format_exc(), kind="step")
     except MemoryError as error:
         text = (
-            f"out of memory ({error}). Lower execution: {{batch_size: ...}} of the step, or use "
-            "fewer --workers."
+            f"out of memory ({error}). Lower what the step may take (limit_gb, or execution: "
+            "{batch_size: ...}), or use fewer --workers."
         )
         return Outcome(error=text, trace=traceback.format_exc(), kind="step")
     except OSError as error:

@@ -12,6 +12,9 @@ ridge.py             ridge with alphas per target. Its parts: moments.py (sums o
                      ridge_kernel.py (the two forms), ridge_torch.py, ridge_grid.py (which alpha),
                      ridge_prepared.py (many blocks of targets), ridge_checks.py
 ridge_plan.py        memory of a ridge fit, and targets per block
+ridge_blocks.py      ridge in blocks of targets, what they share made once; ridge_block_fit.py one
+                     block; block_plan.py: how many targets fit the memory; records.py: objects
+                     kept as arrays
 ridge_folds.py       outer folds, and nested predictions; inner_folds.py; ridge_estimator.py
 statistics.py        bootstrap, permutations, corrections; voxel_scores.py, voxel_selection.py
 noise_ceilings.py    reliability of one presentation; ceiling_intervals.py: ceilings, intervals;

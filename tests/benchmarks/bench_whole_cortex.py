@@ -131,7 +131,9 @@ def measure_streamed(folder: Path, **shape) -> dict[str, float]:
     (folder / "cortex.yaml").write_text(PIPELINE.format(**shape))
     run_process(folder, "--until", "recording")
     seconds, cpu, peak_gb, printed = run_process(folder)
-    print("\n".join("  " + line for line in printed.splitlines() if "voxels in" in line))
+    for line in printed.splitlines():
+        if "voxels in" in line:
+            print(f"  {line.strip()}", flush=True)
     (card,) = (
         json.loads(p.read_text())["card"] for p in (folder / "cache/encoding.ridge").glob("*.json")
     )

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurodecode.core.pieces import PREPARED, Pieces
 from neurodecode.core.runner import run_graph
+from neurodecode.core.stage import Stage
 from neurodecode.core.store import verify_file
 from tests.core.toy_package import Workshop, fresh_modules
 
@@ -225,7 +227,7 @@ def flip_data(path: Path, name: str) -> None:
         stream.write(bytes([byte ^ 4]))
 
 
-PREPARED = '''
+SHARING = '''
 class Shared(Stage):
     """Work in three pieces that share something; each leaves a line in a diary."""
 
@@ -266,7 +268,7 @@ class Shared(Stage):
 def sharing(shop):
     from tests.core.toy_package import HEAD
 
-    shop.write("shared.py", HEAD + PREPARED)
+    shop.write("shared.py", HEAD + SHARING)
     shop.write_pipeline(
         PIECES.format(raw=shop.raw, folder=shop.folder).replace(
             "ours.pieces:Pieces", "ours.shared:Shared"
@@ -285,6 +287,7 @@ def test_what_blocks_share_is_made_once(sharing, workers):
     assert not summary.failed, [o.trace for o in summary.failed.values()]
     assert sorted(read_diary(sharing)) == ["0", "1", "2", "prepared"]
     assert read_diary(sharing)[0] == "prepared"
+    assert {n.progress.total for n in sharing.news if n.what == "progress"} == {3}, "of blocks"
     np.testing.assert_array_equal(sharing.read(summary, "pieces")[:, 0], [45.0, 90.0, 135.0])
     assert not list(sharing.store.folder.rglob("*.blocks"))
 
@@ -308,6 +311,28 @@ def test_what_blocks_share_is_made_again_if_damaged(sharing, workers):
     assert not summary.failed, [o.trace for o in summary.failed.values()]
     assert read_diary(sharing) == ["prepared", "0", "prepared", "1", "2"]
     np.testing.assert_array_equal(sharing.read(summary, "pieces")[:, 0], [45.0, 90.0, 135.0])
+
+
+def test_what_blocks_share_comes_first_then_the_blocks(store):
+    class Sharing(Stage):
+        def prepare(self, **inputs):
+            return {"x": np.zeros(1)}
+
+        def blocks(self, **inputs):
+            return ["a", "b"]
+
+        def run_block(self, block, *, prepared):
+            return {"y": np.asarray(prepared["x"])}
+
+    pieces = Pieces("step", "ours.sharing:Sharing", "key", Sharing(), store, {})
+    assert pieces.list_unfinished() == (PREPARED,)
+    pieces.do(PREPARED)
+    assert pieces.list_unfinished() == ("a", "b")
+    pieces.do("b")
+    assert pieces.list_unfinished() == ("a",)
+    store.block_path("ours.sharing:Sharing", "key", PREPARED).unlink()
+    pieces.do("a")
+    assert pieces.list_unfinished() == ()
 
 
 def test_blocks_are_named_apart_from_what_they_share(sharing):
