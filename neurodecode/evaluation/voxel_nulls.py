@@ -95,7 +95,7 @@ def plan_null(
     if block_s is None and family_wise:
         block_rows = choose_block_rows(memory, family_wise)
     if kind is None:
-        fault = find_fault("phases", memory, lengths, block_rows)
+        fault = find_fault("phases", memory, lengths, block_rows, family_wise=family_wise)
         why = _word_none(f"no null of a time series holds here: {fault}")
         return Plan(None, units, by_part, (why,))
     gap_rows = round(min_shift_s / t_r) if kind == "circular_shift" else 0

@@ -157,6 +157,11 @@ def test_a_null_that_does_not_hold_is_refused_and_auto_says_why():
     scores = Encoding(**QUICK).run(predictions, responses)
     assert scores.p is None
     assert any("no null of a time series holds" in notice for notice in scores.notices)
+    middling = plant_series(rho=0.8)
+    assert "p_max" not in Encoding(**QUICK).run(*middling).items
+    scores = Encoding(correction="max", **QUICK).run(*middling)
+    assert scores.p is None
+    assert any("family-wise correction: 40" in notice for notice in scores.notices)
     slow = plant_series(rho=0.98)
     assert Encoding(**QUICK).run(*slow).p is None
     for null in ("phases", "blocks", "circular_shift", "exchange"):

@@ -52,7 +52,7 @@ def test_a_planted_region_is_found_and_the_family_is_held(correction):
     assert (found.q[1:] > 0.05).all()
     wrong = 0
     for seed in range(40):
-        given = plant(n_rows=80, r=(0, 0, 0), seed=seed, shared=1.0)
+        given = plant(n_rows=130, r=(0, 0, 0), seed=seed, shared=1.0)
         stage = Rois(correction=correction, n_permutations=99, n_bootstrap=2, seed=seed)
         wrong += (stage.run(*given).q <= 0.05).any()
     assert wrong <= 6  # 2 expected

@@ -243,6 +243,12 @@ def test_nulls_are_refused_where_they_do_not_hold():
     for kind in ("phases", "circular_shift", "blocks"):
         with pytest.raises(DataError, match=r"count as 12\.5 independent"):
             check_null(kind, slow, [150], 90, 0, "here")
+    middling = Memory(tau=5.0, reach=1.0, length=150)
+    assert choose_null(middling, [150]) == "phases"
+    assert choose_null(middling, [150], family_wise=True) is None
+    assert "family-wise correction: 40" in find_fault(
+        "phases", middling, [150], 10, family_wise=True
+    )
     usual = Memory(tau=2.0, reach=1.0, length=150)
     assert choose_null(usual, [150]) == "phases"
     check_null("blocks", usual, [150], 10, 0, "here")
