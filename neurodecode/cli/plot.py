@@ -54,6 +54,12 @@ def command(
     roi: Annotated[
         list[str] | None, typer.Option("--roi", help="A region to outline; repeatable; or all.")
     ] = None,
+    cut: Annotated[
+        list[str] | None, typer.Option("--cut", help="Slices, as z=-12,0,12 (mm); repeatable.")
+    ] = None,
+    anatomy: Annotated[
+        Path | None, typer.Option(help="A NIfTI image to show behind slices.")
+    ] = None,
     title: Annotated[str, typer.Option(help="Above the map; the step if left out.")] = "",
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="A change, such as decoded.alphas=[1e3].")
@@ -69,6 +75,7 @@ def command(
     if view not in ("auto", *VIEWS):
         raise UserError(f"--view: Unknown view '{view}'.{name_known(view, ('auto', *VIEWS))}")
     rule = read_threshold(threshold)
+    cuts = read_cuts(cut or [])
     found = _find_scores(what, step, overrides, branch, cache)
     for name, scores in found:
         chosen = _choose_view(view, scores, out)
@@ -81,7 +88,8 @@ def command(
         }
         path = _choose_path(out, name, chosen, several=len(found) > 1)
         form = path.suffix.lstrip(".")
-        document = _draw(scores, chosen, form, roi or [], settings)
+        sliced = {"anatomy": "" if anatomy is None else str(anatomy), "cuts": cuts}
+        document = _draw(scores, chosen, form, roi or [], settings, sliced)
         _write(document, path)
         say(str(path))
 
@@ -135,6 +143,38 @@ def _read_parts(found: re.Match[str]) -> tuple[str, str, float]:
     except ValueError:
         number = 0.0
     return found[1].strip("|"), found[2], number
+
+
+def read_cuts(texts: list[str]) -> dict[str, tuple[float, ...]]:
+    """Return where to cut along each axis, from texts such as "z=-12,0,12".
+
+    Raises
+    ------
+    UserError
+        One names no axis or no numbers.
+
+    Examples
+    --------
+    >>> read_cuts(["z=-12,0", "x=4"])
+    {'z': (-12.0, 0.0), 'x': (4.0,)}
+    """
+    from neurodecode.core.errors import UserError
+    from neurodecode.core.visible import show
+
+    cuts: dict[str, tuple[float, ...]] = {}
+    for text in texts:
+        axis, _, numbers = text.partition("=")
+        try:
+            found = tuple(float(number) for number in numbers.split(","))
+        except ValueError:
+            found = ()
+        if axis not in ("x", "y", "z") or not found:
+            raise UserError(
+                f"--cut: '{show(text)}' is no cut. Allowed: an axis and millimetres, such as "
+                "z=-12,0,12."
+            )
+        cuts[axis] = (*cuts.get(axis, ()), *found)
+    return cuts
 
 
 def _find_scores(
@@ -225,19 +265,39 @@ def _choose_path(out: Path | None, name: str, view: str, several: bool) -> Path:
 
 
 def _draw(
-    scores: Scores, view: str, form: str, rois: list[str], settings: dict[str, Any]
+    scores: Scores,
+    view: str,
+    form: str,
+    rois: list[str],
+    settings: dict[str, Any],
+    sliced: dict[str, Any],
 ) -> Document:
-    """Return the map, made by the stage that draws such a view."""
+    """Return the map, made by the stage that draws such a view.
+
+    Raises
+    ------
+    UserError
+        Slices were asked for of something else.
+    """
+    from neurodecode.core.errors import UserError
     from neurodecode.plotting.brain_map import BrainMap
     from neurodecode.plotting.interactive_map import InteractiveMap
     from neurodecode.plotting.volume_map import VolumeMap
 
     named = tuple(scores.space.rois) if rois == ["all"] else tuple(rois)
+    takes = {"html": ("anatomy",), "mosaic": ("anatomy",), "slices": ("anatomy", "cuts")}
+    unused = [name for name, value in sliced.items() if value and name not in takes.get(view, ())]
+    if unused:
+        raise UserError(
+            f"--{unused[0].removesuffix('s')}: it is for slices, and --view is {view}. Leave it "
+            "out, or use --view slices."
+        )
     if view == "html":
-        return InteractiveMap(**settings, **({"rois": named} if rois else {})).run(scores)
+        more = {"anatomy": sliced["anatomy"], **({"rois": named} if rois else {})}
+        return InteractiveMap(**settings, **more).run(scores)
     if view in SURFACE:
         return BrainMap(surfaces=SURFACE[view], rois=named, form=form, **settings).run(scores)
-    return VolumeMap(view=view, rois=named, form=form, **settings).run(scores)
+    return VolumeMap(view=view, rois=named, form=form, **settings, **sliced).run(scores)
 
 
 def _write(document: Document, path: Path) -> None:

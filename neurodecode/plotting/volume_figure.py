@@ -21,7 +21,7 @@ from neurodecode.plotting.volume_background import Background, resample
 WIDTH_PX, EDGE_PX, GAP_PX, BAR_PX = 1800, 30, 16, 204
 MOST_PX_PER_MM, MOST_ROW_PX = 9.0, 620
 AXES = "xyz"
-TILT_DEG = 0.5  # more than that is drawn on the scan's own grid
+TILT_DEG = 1e-3  # more than that, beyond rounding, is drawn on the scan's own grid
 FINE_MM = 1.0
 
 
@@ -149,7 +149,7 @@ def plot_slices(
     legend = 40 if layers.outlines else 0
     top, figure = _start_figure(sum(heights) + 52 * len(rows) + legend, title, notices)
     image = Nifti1Image(layers.values.astype(np.float32), layers.affine)
-    opacity = Nifti1Image(layers.opacity.astype(np.float32), layers.affine)
+    paint = _prepare(layers)
     back = layers.background
     behind = None if back is None else Nifti1Image(back.data.astype(np.float32), back.affine)
     for row, height in zip(rows, heights, strict=True):
@@ -162,9 +162,9 @@ def plot_slices(
                 axes=_make_box(figure, left, top + (height - tall) / 2, width, tall),
                 display_mode=axis, cut_coords=[cut], colorbar=False, draw_cross=False,
                 annotate=False, cmap=scale.colour_map(), vmin=scale.low, vmax=scale.high,
-                symmetric_cbar=False, threshold=None, transparency=opacity, black_bg=False,
-                resampling_interpolation="nearest",
+                symmetric_cbar=False, threshold=None, transparency=0.0, black_bg=False,
             )  # fmt: skip
+            _paint(display.axes[cut].ax, paint, scale, axis, cut)
             _draw_contours(display, layers, behind is None)
             _label(figure, axis, cut, left, top + height, width)
             left += width + GAP_PX
@@ -231,6 +231,46 @@ def _make_box(
 ) -> tuple[float, float, float, float]:
     across, down = figure.get_size_inches() * DPI
     return left / across, 1 - (top + height) / down, width / across, height / down
+
+
+def _prepare(layers: VolumeLayers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return values and opacity with axes to the right, front and top, and their affine."""
+    import nibabel
+
+    turn = nibabel.io_orientation(layers.affine)
+    values, opacity = (nibabel.apply_orientation(a, turn) for a in (layers.values, layers.opacity))
+    back = nibabel.orientations.inv_ornt_aff(turn, layers.mask.shape)
+    return values, opacity, layers.affine @ back
+
+
+def _paint(
+    axes: Any,
+    paint: tuple[np.ndarray, np.ndarray, np.ndarray],
+    scale: ColourScale,
+    axis: str,
+    cut: float,
+) -> None:
+    """Lay one slice over its background, voxel by voxel.
+
+    nilearn stretches opacities between the least and the greatest that there are; here they are
+    taken as they are.
+    """
+    values, opacity, affine = paint
+    k = AXES.index(axis)
+    sizes, start = np.diag(affine)[:3], affine[:3, 3]
+    plane = int(np.rint((cut - start[k]) / sizes[k]))
+    if not 0 <= plane < values.shape[k]:
+        return
+    shown, alpha = (np.take(a, plane, axis=k).T for a in (values, opacity))
+    low, high = start - sizes / 2, start + (np.array(values.shape) - 0.5) * sizes
+    across, up = (i for i in range(3) if i != k)
+    limits = axes.get_xlim(), axes.get_ylim()
+    axes.imshow(
+        np.concatenate([scale(shown), alpha[..., None]], axis=-1), origin="lower",
+        extent=(low[across], high[across], low[up], high[up]), interpolation="nearest",
+    )  # fmt: skip
+    axes.set_xlim(limits[0])
+    axes.set_ylim(limits[1])
 
 
 def _draw_contours(display: Any, layers: VolumeLayers, bare: bool) -> None:

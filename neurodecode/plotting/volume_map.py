@@ -201,7 +201,7 @@ class VolumeMap(Stage):
         tilt = measure_tilt(affine)
         if tilt <= TILT_DEG or self.view == "glass":
             return layers, words
-        words += f" Drawn on the scan's own grid, which is tilted by {tilt:.0f}°."
+        words += f" Drawn on the scan's own grid, which is tilted by {tilt:.2g}°."
         return straighten(layers), words
 
     def _choose_cuts(self, layers: VolumeLayers) -> dict[str, Sequence[float]]:

@@ -14,7 +14,7 @@ from neurodecode.cli.export_bids import write_bids
 from neurodecode.cli.plot import read_threshold
 from neurodecode.core.artifacts import Scores, Space
 from neurodecode.core.errors import UserError
-from neurodecode.core.store import read_outputs_of
+from neurodecode.core.store import Store, read_outputs_of
 from neurodecode.core.tables import Table
 
 STEPS = """
@@ -95,6 +95,8 @@ def test_a_result_file_is_plotted_without_its_pipeline(folder: Path, tmp_path: P
         (["scores", "--view", "slices"], "lie on a surface"),
         (["scores", "--threshold", "p<0.05"], "p is not corrected"),
         (["scores", "--out", "map.jpg"], "ends in '.jpg'"),
+        (["scores", "--cut", "w=3"], "is no cut"),
+        (["scores", "--cut", "z=3", "--view", "flat"], "it is for slices"),
         (["encoded"], "no scores of voxels"),
         ([], "Name a step"),
     ],
@@ -109,6 +111,28 @@ def test_mistakes_are_told(folder: Path, arguments: list[str], words: str) -> No
 def test_thresholds_that_mean_nothing(text: str) -> None:
     with pytest.raises(UserError, match="is no threshold"):
         read_threshold(text)
+
+
+def test_slices_of_a_volume_on_an_anatomy_cut_where_asked(tmp_path: Path) -> None:
+    mask = np.ones((8, 8, 6), bool)
+    space = Space(kind="volume", mask=mask, affine=np.diag([3.0, 3.0, 3.0, 1.0]))
+    scores = Scores(
+        values=np.linspace(0, 1, mask.size), over="voxels", space=space, metric="correlation",
+        scale="r", summary=SUMMARY,
+    )  # fmt: skip
+    card = Store(tmp_path / "cache").write("evaluation.example", "key", {"scores": scores}, {})
+    t1w = tmp_path / "T1w.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(np.ones((24, 24, 18), np.float32), np.eye(4)), t1w)
+    sizes = []
+    for cut in ("z=3", "z=3,6,9"):
+        out = tmp_path / f"{len(sizes)}.png"
+        options = ["--view", "slices", "--cut", cut, "--anatomy", str(t1w), "--out", str(out)]
+        done = CliRunner().invoke(app, ["plot", str(card["path"]), *options])
+        assert done.exit_code == 0, done.output
+        pixels = np.asarray(Image.open(out).convert("RGB")).astype(int)[:-204]
+        columns = (np.ptp(pixels, axis=2) > 60).any(axis=0)
+        sizes.append(int((np.diff(columns.astype(int)) == 1).sum()))
+    assert sizes == [1, 3]
 
 
 # -------------------------------------------------------------------------------- BIDS

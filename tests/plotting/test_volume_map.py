@@ -113,6 +113,19 @@ def test_a_single_native_slice_is_cut_once_and_has_no_mni_outline() -> None:
         draw(scores, cuts={"z": (40.0,)})
 
 
+@pytest.mark.parametrize("passing", [True, False])
+def test_opacity_is_the_square_of_the_nearness_whatever_else_is_shown(passing: bool) -> None:
+    scores = make_native((20, 14, 1))
+    values = np.asarray(scores.values)
+    q = np.where(values > 0, 0.001 if passing else 0.05**0.5, 0.05**0.5)
+    picture, _ = draw(replace(scores, values=np.full(len(values), 0.5), q=q), background="none")
+    # half as near, so a quarter of the colour on white
+    faded = 0.25 * WARM + 0.75 * 255
+    body = picture[: picture.shape[0] - 204].astype(int)
+    assert (np.abs(body - faded).max(axis=2) < 8).sum() > 50_000
+    assert (len(find_warm(picture, body.shape[0])) > 5000) == passing
+
+
 def test_an_oblique_slab_is_drawn_on_its_own_grid() -> None:
     scores = make_native((20, 14, 4), tilt_deg=20)
     assert measure_tilt(np.asarray(scores.space.affine)) == pytest.approx(20)
