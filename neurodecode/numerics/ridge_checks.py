@@ -40,7 +40,7 @@ def check_features(
 
 
 def _check_finite(values: np.ndarray, used: np.ndarray, what: str, first: int = 0) -> None:
-    everything = len(used) == len(values)
+    everything = len(np.unique(used)) == len(values)
     for block in iterate_blocks(len(used), choose_block_rows(values.shape[1])):
         part = values[block] if everything else values[used[block]]
         with np.errstate(over="ignore", invalid="ignore"):

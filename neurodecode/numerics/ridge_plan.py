@@ -81,7 +81,9 @@ def plan_ridge(
     """Say how much memory a cross-validated fit takes, in blocks of targets that fit a limit.
 
     The plan holds for ``fit_ridge_cv`` on all features and ``block_targets`` columns of the
-    targets, called once per block. Blocks are of about equal size.
+    targets, called once per block, or for the ``fit`` of ``prepare_ridge_cv``, which does what
+    concerns the features once. Blocks are of about equal size. It counts the machine's memory, not
+    that of a GPU.
 
     Parameters
     ----------

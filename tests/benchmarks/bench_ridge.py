@@ -151,14 +151,15 @@ def describe(seconds, off):
 
 
 @pytest.mark.slow
-def test_ten_times_as_fast_as_himalaya_on_a_quarter():
-    sizes = {"samples": 4500, "features": 768, "voxels": 4000, "alphas": 10, "folds": 5}
+def test_twelve_times_as_fast_as_himalaya_on_half_the_voxels():
+    sizes = {"samples": 9000, "features": 768, "voxels": 4000, "alphas": 10, "folds": 5}
     methods = "neurodecode", "himalaya numpy"
     seconds, off = run(sizes, methods, n_threads=1, repeats=1, clock=time.process_time)
     print(describe(seconds, off))
     assert float(off["neurodecode"][0]) < 1e-6
     assert float(off["neurodecode"][2]) < 1e-4
-    assert seconds["himalaya numpy"][0] > 10 * seconds["neurodecode"][0]
+    # What is done once, whatever the voxels, weighs more on fewer of them.
+    assert seconds["himalaya numpy"][0] > 12 * seconds["neurodecode"][0]
 
 
 def main():
