@@ -134,7 +134,7 @@ def write_pipeline(study: Study) -> str:
         f"high_pass_s: {study.high_pass_s:g}, standardize: z{named}}}",
         f"  split: {{stage: evaluation.split, responses: cleaned, {_split(study)}}}",
         "  # refuses events whose responses do not follow them as haemodynamics would",
-        "  timed: {stage: evaluation.lag_check, responses: cleaned, events: scan.events}",
+        "  timed: {stage: evaluation.lag_check, responses: scan, events: scan.events}",
         "",
         "  # what describes the stimuli, brought to the scans",
     ]

@@ -10,6 +10,7 @@ import numpy as np
 
 from neurodecode.core.artifacts import (
     Artifact,
+    Events,
     Features,
     Model,
     Predictions,
@@ -80,12 +81,13 @@ def derive_lineage(
             continue
         tokens = make_row_tokens(table)
         if by_row:
-            if sight not in ("row", "time"):
+            mixed = sight not in ("row", "time")
+            if mixed:
                 lineage = mix_rows(
                     lineage, tokens, _number_mates(table, sight),
                     step=step, kind=kind, reason=reason,
                 )  # fmt: skip
-            aligned.append(Aligned(artifact, table, lineage.peers, True))
+            aligned.append(Aligned(artifact, table, lineage.peers, True, mixed))
             continue
         aligned.append(Aligned(artifact, table, lineage.peers, False))  # for the very same rows
         folds = _list_fits(artifact, table, sight, splits, digest)
@@ -110,12 +112,16 @@ def derive_lineage(
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """An input with rows, the peers along them, and whether outputs are made row by row."""
+    """An input with rows, the peers along them, and whether outputs are made row by row.
+
+    ``mixed`` says that the step itself lets rows see each other, within their run, say.
+    """
 
     artifact: Artifact
     table: Table
     peers: tuple[Peers, ...]
     by_row: bool
+    mixed: bool = False
 
 
 def _add(into: dict[int, list[Contact]], more: Mapping[int, Iterable[Contact]]) -> None:
@@ -335,7 +341,9 @@ def _align_peers(
     left_over: list[Peers] = []
     for given in aligned:
         if table is None or isinstance(artifact, Scores):
-            left_over += given.peers if given.by_row else ()
+            # Events that a step hands on row by row are none of what its responses were made of.
+            handed_on = isinstance(artifact, Events) and not given.mixed
+            left_over += given.peers if given.by_row and not handed_on else ()
             continue
         rows = find_source_rows(table, given.table)
         for p in given.peers:

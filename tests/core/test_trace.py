@@ -10,6 +10,7 @@ from neurodecode.core.artifacts import (
     TEST,
     TRAIN,
     VALIDATION,
+    Events,
     Features,
     Model,
     Predictions,
@@ -218,6 +219,25 @@ def test_a_generator_of_other_images_is_honest():
     photographs = Stimuli(data=other, items=make_items(["x0", "x1", "x2"], other))
     predictions = decode(responses, extract(stimuli), make_split(responses))
     assert score(draw(predictions, train(photographs))) == []
+
+
+class Check(Stage):
+    """Events beside responses."""
+
+    stage: ClassVar[str] = "tests.check"
+    how: str = "row"
+
+    def sees(self):
+        return {"responses": self.how}
+
+
+@pytest.mark.parametrize(("how", "seen"), [("row", 0), ("run", 2), ("all", 2)])
+def test_events_are_not_what_responses_beside_them_were_made_of(how, seen):
+    _, responses = make_world()
+    zscored = run(Zscore(), {"responses": responses}, "zscored")
+    events = Events(table=Table({"onset": [0.0]}))
+    made = run(Check(how=how), {"responses": zscored}, "checked", events)
+    assert len(made.lineage.contacts()) == seen
 
 
 # --------------------------------------------------------------------------------- planted leaks
