@@ -22,6 +22,7 @@ BackgroundName = Literal["auto", "MNI152", "mean", "none"]
 # Corners of the MNI152 brain (Fonov et al. 2011), a few millimetres inside, and its middle.
 BRAIN_MM = np.array([[-66.0, -98.0, -42.0], [66.0, 68.0, 74.0]])
 MIDLINE_MM, LEAST_INSIDE = 4.0, 0.9
+LEAST_GREY = 0.02  # of the largest; less is taken for air
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +125,9 @@ def load_template() -> Background:
     from nilearn.datasets import load_mni152_template
 
     image = load_mni152_template(resolution=2)
-    return Background(
-        np.asarray(image.dataobj, np.float32), np.asarray(image.affine), "the MNI152 template"
-    )
+    data = np.array(image.dataobj, np.float32)
+    data[data < LEAST_GREY * data.max()] = 0  # ripples of its resampling, outside the brain
+    return Background(data, np.asarray(image.affine), "the MNI152 template")
 
 
 def _read_anatomy(path: Path, where: str) -> Background:

@@ -16,7 +16,7 @@ import numpy as np
 from neurodecode.plotting.brain_figure import draw_colour_bar
 from neurodecode.plotting.colours import OUTLINE_COLOURS, ColourScale
 from neurodecode.plotting.figures import DPI, MUTED, RED, add_text, make_figure
-from neurodecode.plotting.volume_background import Background, resample
+from neurodecode.plotting.volume_background import LEAST_GREY, Background, measure_tilt, resample
 
 WIDTH_PX, EDGE_PX, GAP_PX, BAR_PX = 1800, 30, 16, 204
 MOST_PX_PER_MM, MOST_ROW_PX = 9.0, 620
@@ -134,7 +134,8 @@ def plot_slices(
     from nibabel import Nifti1Image
     from nilearn import plotting
 
-    extent = _measure_extent(layers)
+    low, high = _measure_extent(layers)
+    extent = high - low
     if all(len(some) == 1 for some in cuts.values()):
         rows = [[(axis, some[0]) for axis, some in cuts.items()]]
     else:
@@ -149,23 +150,26 @@ def plot_slices(
     legend = 40 if layers.outlines else 0
     top, figure = _start_figure(sum(heights) + 52 * len(rows) + legend, title, notices)
     image = Nifti1Image(layers.values.astype(np.float32), layers.affine)
-    paint = _prepare(layers)
-    back = layers.background
-    behind = None if back is None else Nifti1Image(back.data.astype(np.float32), back.affine)
+    values, opacity, affine = _turn(layers.affine, layers.values, layers.opacity)
+    ground = None if layers.background is None else _grey(layers.background)
     for row, height in zip(rows, heights, strict=True):
         widths = [sizes[axis][0] * px_per_mm for axis, _ in row]
         left = (WIDTH_PX - sum(widths) - GAP_PX * (len(row) - 1)) / 2
         for (axis, cut), width in zip(row, widths, strict=True):
             tall = sizes[axis][1] * px_per_mm
             display = plotting.plot_stat_map(
-                image, bg_img=behind, figure=figure,
+                image, bg_img=None, figure=figure,
                 axes=_make_box(figure, left, top + (height - tall) / 2, width, tall),
                 display_mode=axis, cut_coords=[cut], colorbar=False, draw_cross=False,
                 annotate=False, cmap=scale.colour_map(), vmin=scale.low, vmax=scale.high,
                 symmetric_cbar=False, threshold=None, transparency=0.0, black_bg=False,
             )  # fmt: skip
-            _paint(display.axes[cut].ax, paint, scale, axis, cut)
-            _draw_contours(display, layers, behind is None)
+            axes = display.axes[cut].ax
+            if ground is not None:
+                _lay(axes, *ground, axis, cut)
+            _lay(axes, scale(values), opacity, affine, axis, cut)
+            _draw_contours(display, layers, ground is None)
+            _set_limits(axes, low, high, axis)
             _label(figure, axis, cut, left, top + height, width)
             left += width + GAP_PX
         top += height + 52
@@ -200,8 +204,8 @@ def plot_glass(
     return figure
 
 
-def _measure_extent(layers: VolumeLayers) -> np.ndarray:
-    """Return the size of what is drawn along x, y, z, mm: nilearn shows all of every image."""
+def _measure_extent(layers: VolumeLayers) -> tuple[np.ndarray, np.ndarray]:
+    """Return where what is drawn begins and ends along x, y, z, mm, whole voxels."""
     ends = []
     for shape, affine in [(layers.mask.shape, layers.affine)] + (
         []
@@ -211,7 +215,7 @@ def _measure_extent(layers: VolumeLayers) -> np.ndarray:
         corners = np.array(np.meshgrid(*[(-0.5, n - 0.5) for n in shape])).reshape(3, -1)
         placed = affine[:3, :3] @ corners + affine[:3, 3:]
         ends.append(np.stack([placed.min(axis=1), placed.max(axis=1)]))
-    return np.max([e[1] for e in ends], axis=0) - np.min([e[0] for e in ends], axis=0)
+    return np.min([e[0] for e in ends], axis=0), np.max([e[1] for e in ends], axis=0)
 
 
 def _start_figure(body: float, title: str, notices: Sequence[str]) -> tuple[float, Any]:
@@ -233,44 +237,60 @@ def _make_box(
     return left / across, 1 - (top + height) / down, width / across, height / down
 
 
-def _prepare(layers: VolumeLayers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return values and opacity with axes to the right, front and top, and their affine."""
+def _turn(affine: np.ndarray, *volumes: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return volumes with axes to the right, front and top, and then their affine."""
     import nibabel
 
-    turn = nibabel.io_orientation(layers.affine)
-    values, opacity = (nibabel.apply_orientation(a, turn) for a in (layers.values, layers.opacity))
-    back = nibabel.orientations.inv_ornt_aff(turn, layers.mask.shape)
-    return values, opacity, layers.affine @ back
+    turn = nibabel.io_orientation(affine)
+    back = nibabel.orientations.inv_ornt_aff(turn, volumes[0].shape)
+    return *(nibabel.apply_orientation(v, turn) for v in volumes), affine @ back
 
 
-def _paint(
-    axes: Any,
-    paint: tuple[np.ndarray, np.ndarray, np.ndarray],
-    scale: ColourScale,
-    axis: str,
-    cut: float,
+def _grey(background: Background) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a background's colours, its opacity (0 where it is 0) and its affine, not oblique."""
+    data, affine = background.data, background.affine
+    if measure_tilt(affine) > TILT_DEG:
+        corners = np.array(np.meshgrid(*[(0, n - 1) for n in data.shape])).reshape(3, -1)
+        ends = affine[:3, :3] @ corners + affine[:3, 3:]
+        straight = np.diag([FINE_MM] * 3 + [1.0])
+        straight[:3, 3] = ends.min(axis=1)
+        shape = tuple(int(n) + 1 for n in np.ptp(ends, axis=1) / FINE_MM)
+        data, affine = resample(background, shape, straight), straight
+    data, affine = _turn(affine, np.nan_to_num(data))
+    seen = data[data > 0]
+    low, high = np.percentile(seen, [1, 99]) if len(seen) else (0.0, 1.0)
+    # lighter than black, so that dark colours of values stand out
+    grey = 0.3 + 0.65 * np.clip((data - low) / max(float(high - low), 1e-9), 0, 1)
+    return np.repeat(grey[..., None], 3, axis=-1), (data > LEAST_GREY * high).astype(float), affine
+
+
+def _lay(
+    axes: Any, colours: np.ndarray, opacity: np.ndarray, affine: np.ndarray, axis: str, cut: float
 ) -> None:
-    """Lay one slice over its background, voxel by voxel.
+    """Lay one slice over what is there, voxel by voxel.
 
-    nilearn stretches opacities between the least and the greatest that there are; here they are
-    taken as they are.
+    nilearn spreads a slice between the middles of its outermost voxels, and stretches opacities
+    between the least and the greatest that there are; here both are as they are.
     """
-    values, opacity, affine = paint
     k = AXES.index(axis)
     sizes, start = np.diag(affine)[:3], affine[:3, 3]
     plane = int(np.rint((cut - start[k]) / sizes[k]))
-    if not 0 <= plane < values.shape[k]:
+    if not 0 <= plane < opacity.shape[k]:
         return
-    shown, alpha = (np.take(a, plane, axis=k).T for a in (values, opacity))
-    low, high = start - sizes / 2, start + (np.array(values.shape) - 0.5) * sizes
+    shown = np.take(colours, plane, axis=k).swapaxes(0, 1)
+    alpha = np.take(opacity, plane, axis=k).T
+    low, high = start - sizes / 2, start + (np.array(opacity.shape) - 0.5) * sizes
     across, up = (i for i in range(3) if i != k)
-    limits = axes.get_xlim(), axes.get_ylim()
     axes.imshow(
-        np.concatenate([scale(shown), alpha[..., None]], axis=-1), origin="lower",
+        np.concatenate([shown, alpha[..., None]], axis=-1), origin="lower",
         extent=(low[across], high[across], low[up], high[up]), interpolation="nearest",
     )  # fmt: skip
-    axes.set_xlim(limits[0])
-    axes.set_ylim(limits[1])
+
+
+def _set_limits(axes: Any, low: np.ndarray, high: np.ndarray, axis: str) -> None:
+    across, up = (i for i in range(3) if i != AXES.index(axis))
+    axes.set_xlim(low[across], high[across])
+    axes.set_ylim(low[up], high[up])
 
 
 def _draw_contours(display: Any, layers: VolumeLayers, bare: bool) -> None:

@@ -185,6 +185,15 @@ def test_what_tells_mni_space_from_others() -> None:
     assert not judge_mni(replace(mni, mesh="T1w"))[0]
 
 
+def test_the_template_is_empty_outside_the_brain() -> None:
+    template = load_template()
+    n_mm3 = (template.data > 0).sum() * 8
+    assert 1.5e6 < n_mm3 < 2.2e6, "a brain, cerebellum and stem"
+    picture, _ = draw(make_mni(), cuts={"z": (2.0,)})
+    body = picture[200 : picture.shape[0] - 280]  # beneath the notice
+    assert (body[:, :500].min(axis=(1, 2)) > 250).all(), "white beside the slice"
+
+
 def make_responses(scores: Scores, units: str, mean: float) -> Responses:
     n = len(scores.values)
     data = np.random.default_rng(0).normal(mean, 1, (6, n)).astype(np.float32)
