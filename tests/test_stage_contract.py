@@ -102,4 +102,7 @@ def test_datasets_declare_what_they_read():
 
 
 # Beside datasets, only stages of weights or surfaces that the user has as files read files.
-MAY_READ = ("features.open_clip", "preprocessing.volume_to_surface", "reconstruction.pretrained")
+MAY_READ = (
+    "features.open_clip", "plotting.brain_map", "plotting.interactive_map", "plotting.volume_map",
+    "preprocessing.volume_to_surface", "reconstruction.pretrained",
+)  # fmt: skip

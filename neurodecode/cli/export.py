@@ -26,6 +26,10 @@ def command(
     bids: Annotated[
         bool, typer.Option("--bids", help="Maps under the names of a BIDS derivative, only.")
     ] = False,
+    surface: Annotated[
+        bool,
+        typer.Option("--surface", help="With --bids: volumes in MNI space on fsaverage5, too."),
+    ] = False,
     entity: Annotated[
         list[str] | None,
         typer.Option("--entity", help="For --bids, as task=objects or space=T1w; repeatable."),
@@ -40,8 +44,11 @@ def command(
 
     check_form(form)
     step, _, wanted = step.partition(".") if "[" not in step else (step, "", "")
-    if bids or entity:
-        for path in _write_maps(pipeline, step, wanted, out, overrides, branch, cache, entity):
+    if bids or entity or surface:
+        for path in write_maps(
+            pipeline, step, out, wanted=wanted, overrides=overrides, branch=branch, cache=cache,
+            entity=entity, surface=surface,
+        ):  # fmt: skip
             say(str(path))
         return
     written: list[Path] = []
@@ -63,18 +70,25 @@ def command(
         )
 
 
-def _write_maps(
+def write_maps(
     pipeline: str,
     step: str,
-    wanted: str,
     out: Path,
-    overrides: list[str] | None,
-    branch: list[str] | None,
-    cache: Path | None,
-    entity: list[str] | None,
+    *,
+    wanted: str = "",
+    overrides: list[str] | None = None,
+    branch: list[str] | None = None,
+    cache: Path | None = None,
+    entity: list[str] | None = None,
+    surface: bool = False,
 ) -> list[Path]:
-    """Write every map of a step as a BIDS derivative."""
-    from neurodecode.cli.export_bids import find_entities, read_entities, write_bids
+    """Write every map of a step as a BIDS derivative; return what was written."""
+    from neurodecode.cli.export_bids import (
+        find_entities,
+        project_scores,
+        read_entities,
+        write_bids,
+    )
     from neurodecode.cli.options import find_instances, open_graph
     from neurodecode.cli.show import find_done
     from neurodecode.core.artifacts import Scores
@@ -92,6 +106,8 @@ def _write_maps(
             if isinstance(artifact, Scores) and wanted in ("", output):
                 name = instance.name if len(card["outputs"]) == 1 else f"{instance.name} {output}"
                 written += write_bids(artifact, out, entities, card, name)
+                if surface:
+                    written += write_bids(project_scores(artifact), out, entities, card, name)
     if not written:
         raise UserError(
             f"--bids: {step} holds no scores, and only their maps are written so. Leave --bids "

@@ -11,6 +11,7 @@ import gzip
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,40 @@ def write_bids(
             write_text(sidecar, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
             written += [path, sidecar]
     return written
+
+
+def project_scores(scores: Scores) -> Scores:
+    """Return the scores of a volume in MNI space at the vertices of fsaverage5.
+
+    Values and ceilings are averaged between the white and the pial surface. P-values are left
+    out: the mean of some is none.
+
+    Raises
+    ------
+    UserError
+        The scores are of no volume, or meet the surface nowhere.
+    """
+    from neurodecode.core.artifacts import Space
+    from neurodecode.plotting.cortex import load_fsaverage5
+
+    if scores.over != "voxels" or scores.space.kind != "volume":
+        raise UserError(
+            f"--surface: the scores are over {scores.over} of a space of kind "
+            f"'{scores.space.kind}'. Allowed: maps of a volume. Leave --surface out."
+        )
+    cortex = load_fsaverage5()
+    values = cortex.place(np.asarray(scores.values, np.float64), scores.space)
+    met = np.flatnonzero(np.isfinite(values))
+    if not len(met):
+        raise UserError(
+            "--surface: no vertex of fsaverage5 meets a voxel with a value. Check that the volume "
+            "is in MNI space, or leave --surface out."
+        )
+    ceiling = scores.ceiling
+    if ceiling is not None:
+        ceiling = cortex.place(np.asarray(ceiling, np.float64), scores.space)[met]
+    space = Space(kind="surface", mesh="fsaverage5", vertices=met)
+    return replace(scores, values=values[met], ceiling=ceiling, p=None, q=None, space=space)
 
 
 def _name_hemisphere(hemi: str) -> dict[str, str]:

@@ -69,6 +69,7 @@ def command(
     from neurodecode.cli import run as running
     from neurodecode.cli.console import say
     from neurodecode.cli.encoder_file import Study, check_study, write_pipeline
+    from neurodecode.cli.export import write_maps
     from neurodecode.datasets.bids_index import find_bold
 
     found = find_bold(bold, subject, task=task, sessions=session or (), runs=run or (), space=space)
@@ -97,8 +98,13 @@ def command(
     path = file or Path(f"encode_sub-{found[0].subject}.yaml")
     _write(path, write_pipeline(study))
     say(f"pipeline: {path} ({len(found)} runs; edit it, and run it again with neurodecode run)")
-    if not write_only:
-        running.command(str(path), workers=workers, cache=cache, out=out)
+    if write_only:
+        return
+    running.command(str(path), workers=workers, cache=cache, out=out)
+    maps = out / f"{path.stem}_maps"
+    surface = study.form == "nifti" and study.is_mni
+    for name in write_maps(str(path), "scores", maps, cache=cache, surface=surface):
+        say(f"map: {name}")
 
 
 def _read_names(text: str) -> list[str]:

@@ -91,7 +91,7 @@ def fit_ridge(
     warnings = word_constant(check_targets(Y, rows, rows, options), Y.shape[1])
     given = np.broadcast_to(np.asarray(alphas, np.float64), (Y.shape[1],))
     check_alphas(given)
-    problem = place(make_problem(X, Y, [rows], [], [0], options), options)
+    problem = place(make_problem(X, Y, [rows], [], [0], options), X, options)
     weights, intercept = make_weights(X, Y, options)
     for columns in iterate_targets(X, Y, options):
         solve_targets(problem, columns, given, weights, intercept, options)

@@ -116,7 +116,7 @@ class PreparedRidge:
         check_alphas(alphas)
         n_constant = check_targets(Y, self.train, np.concatenate(self.rows), options)
         warnings = word_constant(n_constant, Y.shape[1])
-        problem = place(self._attach(Y, parts), options)
+        problem = place(self._attach(Y, parts), X, options)
         blocks = iterate_targets(X, Y, options)
         weights, intercept = make_weights(X, Y, options)
         best = np.empty(Y.shape[1])
@@ -184,14 +184,14 @@ def make_problem(
     return PrimalProblem(parts, splits, refit, dtype=dtype, **how)
 
 
-def place(problem: PrimalProblem | KernelProblem, options: RidgeOptions) -> Problem:
+def place(problem: PrimalProblem | KernelProblem, X: np.ndarray, options: RidgeOptions) -> Problem:
     """Return the problem as the backend of the options works on it."""
     if options.backend == "numpy":
         return problem
     from neurodecode.core.device import choose_device
     from neurodecode.numerics.ridge_torch import TorchProblem
 
-    return TorchProblem(problem, choose_device(options.device))
+    return TorchProblem(problem, choose_device(options.device), _choose_dtype(X))
 
 
 def choose_form(n_features: int, n_rows: int, solver: Solver) -> Literal["primal", "kernel"]:

@@ -57,14 +57,17 @@ class TorchProblem:
     ----------
     inner : PrimalProblem or KernelProblem
     device : torch.device
+    dtype : numpy dtype
+        Of the products that score: float64 for features in float64.
     """
 
-    def __init__(self, inner: PrimalProblem | KernelProblem, device: torch.device) -> None:
+    def __init__(
+        self, inner: PrimalProblem | KernelProblem, device: torch.device, dtype: np.dtype
+    ) -> None:
         self.inner, self.device = inner, device
         self.double = device.type != "mps"
         self.sum_dtype = torch.float64 if self.double else torch.float32
-        kinds = {held_out.triangle.dtype for held_out in inner.held_out}
-        if not self.double and np.dtype(np.float64) in kinds:
+        if not self.double and dtype == np.float64:
             raise UserError(
                 "ridge: device 'mps' has no float64, and the features are float64. Allowed: "
                 "float32 features. Convert them, or set device: cpu."
@@ -167,7 +170,8 @@ class TorchProblem:
         return self.inner.parts.rounding if isinstance(self.inner, PrimalProblem) else 0.0
 
     def _put(self, values: np.ndarray, dtype: torch.dtype | None = None) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device, dtype)
+        tensor = torch.from_numpy(np.ascontiguousarray(values))
+        return tensor.to(dtype).to(self.device)  # in this order: MPS holds no float64
 
     def _load_parts(self, columns: slice) -> Any:
         if isinstance(self.inner, KernelProblem):

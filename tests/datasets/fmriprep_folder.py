@@ -32,6 +32,7 @@ HAXBY = "haxby2001_slice"
 # HRF, they predict best (README of the recordings).
 HAXBY_DELAY_S = 7.5
 CUTOFF_S = 128.0
+PLACED = np.array([[3.5, 0, 0, -68], [0, 3.75, 0, -96], [0, 0, 10.0, -8], [0, 0, 0, 1]])
 RADIUS_MM = 50.0  # of the sphere on which Power et al. 2012 take rotations as distances
 
 
@@ -108,8 +109,11 @@ def build_folder(
     return truth
 
 
-def build_from_haxby(folder: Path) -> None:
+def build_from_haxby(folder: Path, space: str = "T1w") -> None:
     """Write a folder of the twelve runs of Haxby et al. 2001, subject 1, one slice.
+
+    In any other space than T1w the slice is given an affine that lays it level through the back
+    of MNI space: a place to be drawn at, not where it was measured.
 
     BOLD and masks are the recording's own; motion is as OpenFMRI gives it; nuisance signals are
     taken from the slice outside the mask; drawings stand for the pictures shown, one per category,
@@ -128,16 +132,14 @@ def build_from_haxby(folder: Path) -> None:
         names = {"sub": "01", "task": "objects", "run": f"{k:02d}"}
         image = nibabel.load(source / "bold_1slice.nii.gz")
         volumes = np.asarray(image.dataobj)
-        stem = _join(names, space="T1w")
+        stem = _join(names, space=space)
+        affine = image.affine if space == "T1w" else PLACED
+        nibabel.save(_make_image(volumes, affine, 2.5), place / f"{stem}_desc-preproc_bold.nii.gz")
         nibabel.save(
-            _make_image(volumes, image.affine, 2.5), place / f"{stem}_desc-preproc_bold.nii.gz"
-        )
-        nibabel.save(
-            _make_image(mask.astype(np.uint8), image.affine),
-            place / f"{stem}_desc-brain_mask.nii.gz",
+            _make_image(mask.astype(np.uint8), affine), place / f"{stem}_desc-brain_mask.nii.gz"
         )
         _write_sidecar(
-            place, names, "T1w", "nifti",
+            place, names, space, "nifti",
             {"RepetitionTime": 2.5, "SliceTimingCorrected": False, "TaskName": "objects"},
         )  # fmt: skip
         inside = volumes[mask].T.astype(np.float64)

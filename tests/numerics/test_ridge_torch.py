@@ -109,8 +109,8 @@ def test_sums_without_float64_give_the_same_answer(monkeypatch):
 
     start = TorchProblem.__init__
 
-    def start_without_double(self, inner, device):
-        start(self, inner, device)
+    def start_without_double(self, inner, device, dtype):
+        start(self, inner, device, dtype)
         self.double, self.sum_dtype = False, torch.float32
 
     monkeypatch.setattr(TorchProblem, "__init__", start_without_double)
@@ -121,6 +121,13 @@ def test_sums_without_float64_give_the_same_answer(monkeypatch):
         scores = fit_ridge_cv(X, Y, folds, ALPHAS, options)
         np.testing.assert_allclose(fit.scores, scores.scores, atol=2e-5)
         compare(replace(fit, scores=scores.scores), scores, np.float32)
+
+
+def test_float64_is_refused_where_there_is_none():
+    from neurodecode.numerics.ridge_torch import TorchProblem
+
+    with pytest.raises(UserError, match="has no float64"):
+        TorchProblem(None, torch.device("mps"), np.dtype(np.float64))
 
 
 @pytest.mark.gpu
