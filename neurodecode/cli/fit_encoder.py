@@ -78,7 +78,7 @@ def command(
     study = Study(
         recording={
             "path": str(bold), "subject": found[0].subject, "task": found[0].task or None,
-            "sessions": session, "runs": run, "space": space,
+            "sessions": session, "runs": run, "space": found[0].entities.get("space"),
             "events": str(events) if events is not None else None,
             "confounds": _read_confounds(confounds),
         },

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from neurodecode.cli.commands import app
 from neurodecode.core.errors import UserError
 from neurodecode.core.pipeline import load_pipeline
-from tests.datasets.fmriprep_folder import DERIVATIVE, build_folder
+from tests.datasets.fmriprep_folder import DERIVATIVE, build_folder, build_from_haxby
 
 FILE = "encode_sub-01.yaml"
 
@@ -86,3 +88,44 @@ def test_a_file_that_was_edited_is_not_overwritten(folder: Path, tmp_path: Path)
     done = call(folder, "--write-only", "--file", str(file))
     assert "is there already, and differs" in str(done.exception)
     assert file.read_text(encoding="utf-8") == edited
+
+
+def test_one_command_gives_report_and_maps(folder: Path) -> None:
+    done = call(folder, "--confounds", "motion")
+    assert done.exit_code == 0, done.output
+    results = folder / "results"
+    assert (results / "encode_sub-01_report.html").stat().st_size > 10_000
+    assert (results / "encode_sub-01_turning.html").is_file()
+    maps = results / "encode_sub-01_maps/sub-01/func"
+    names = {path.name for path in maps.glob("*_space-T1w_*")}
+    assert "sub-01_task-view_space-T1w_stat-r_desc-scores_statmap.nii.gz" in names
+    again = call(folder, "--confounds", "motion")
+    assert "0 computed" in again.output
+
+
+@pytest.mark.real_data
+def test_a_real_recording_is_encoded_from_its_folder(tmp_path: Path, find_data) -> None:
+    find_data("haxby2001_slice/openfmri")
+    build_from_haxby(tmp_path, "MNI152NLin2009cAsym")
+    runs = [word for run in ("01", "02", "03", "04", "05") for word in ("--run", run)]
+    done = call(tmp_path, *runs)
+    assert done.exit_code == 0, done.output
+    maps = tmp_path / "results/encode_sub-01_maps/sub-01/func"
+    stem = "sub-01_task-objects{}_space-{}_stat-r_desc-scores_statmap"
+    volume = np.asarray(
+        nibabel.load(maps / f"{stem.format('', 'MNI152NLin2009cAsym')}.nii.gz").dataobj
+    )
+    measured = volume[np.isfinite(volume)]
+    assert len(measured) == 530
+    assert np.median(measured) > 0.05
+    assert measured.max() > 0.4
+    on_surface = []
+    for hemi in ("L", "R"):
+        image = nibabel.load(maps / f"{stem.format(f'_hemi-{hemi}', 'fsaverage5')}.func.gii")
+        on_surface.append(np.asarray(image.darrays[0].data))
+        assert len(on_surface[-1]) == 10242
+    drawn = np.concatenate(on_surface)
+    drawn = drawn[np.isfinite(drawn)]
+    assert 500 < len(drawn) < 2000
+    assert measured.min() - 1e-6 <= drawn.min()
+    assert drawn.max() <= measured.max() + 1e-6
