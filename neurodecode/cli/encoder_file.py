@@ -150,13 +150,21 @@ def write_pipeline(study: Study) -> str:
         fit = f"stage: encoding.ridge, features: {next(iter(columns.values()))}_scans"
     else:
         bands = ", ".join(f"{step}: {step}_scans" for step in columns.values())
-        fit = f"stage: encoding.banded_ridge, features: {{{bands}}}, n_candidates: {CANDIDATES}"
+        fit = (
+            f"stage: encoding.banded_ridge, features: {{{bands}}}, n_candidates: {CANDIDATES}, "
+            "by_band: true"
+        )
     lines.append(f"  encoded: {{{fit}, responses: cleaned, split: split}}")
     within = "run" if unit in ("run", "session") else "fold"
     lines.append(
         "  scores: {stage: evaluation.encoding, predictions: encoded, responses: cleaned, "
         f"within: {within}}}"
     )
+    if len(columns) > 1:
+        lines.append(
+            "  shares: {stage: evaluation.split_scores, predictions: encoded.band_predictions, "
+            "responses: cleaned}"
+        )
     return "\n".join([*lines, *_draw(study), ""])
 
 
@@ -207,7 +215,10 @@ def _draw(study: Study) -> list[str]:
     if study.form != "nifti" or study.is_mni:
         drawn.append("cortex: {stage: plotting.brain_map, scores: scores}")
     drawn.append("turning: {stage: plotting.interactive_map, scores: scores}")
-    shown = ", ".join([*(line.split(":")[0] for line in drawn), "scores", "timed.figure"])
+    told = ["scores"] if len(study.features) + len(study.nuisance) == 1 else ["scores", "shares"]
+    drawn.append(f"methods: {{stage: plotting.methods, show: [{', '.join(told)}]}}")
+    names = [line.split(":")[0] for line in drawn]
+    shown = ", ".join([*names[:-1], *told, "timed.figure", names[-1]])
     drawn.append(f"report: {{stage: plotting.report, show: [{shown}]}}")
     return ["", "  # maps, and the report", *(f"  {line}" for line in drawn)]
 
