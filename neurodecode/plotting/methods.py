@@ -28,6 +28,7 @@ HEADINGS = {
     "reconstruction": "Reconstruction", "interpretation": "Interpretation",
     "evaluation": "Evaluation", "plotting": "Maps",
 }  # fmt: skip
+NULL = "Null: "  # begins the notice of evaluation.encoding
 SPOKEN_OF = ("plotting.brain_map", "plotting.volume_map", "plotting.interactive_map")
 
 
@@ -65,7 +66,7 @@ class Methods(Stage):
         known = known.model_copy(update={"steps": others})
         named = list(zip([*known.names, *("" for _ in show)], show, strict=False))
         tested = {
-            name.partition("[")[0]: one.p is not None
+            name.partition("[")[0]: (one.p is not None, find_null(one))
             for name, one in named
             if isinstance(one, Scores)
         }
@@ -78,7 +79,13 @@ class Methods(Stage):
         return Document(title=self.title, html=f'<section class="methods">{html}</section>')
 
 
-def _write_text(known: ReportContext, tested: dict[str, bool]) -> Iterable[str]:
+def find_null(scores: Scores) -> str:
+    """Return what scores say of the null that was chosen for them, "" if nothing."""
+    told = [text for text in scores.notices if text.startswith(NULL)]
+    return told[0].removeprefix(NULL).rstrip(".") if told else ""
+
+
+def _write_text(known: ReportContext, tested: dict[str, tuple[bool, str]]) -> Iterable[str]:
     """Yield a paragraph for each folder of stages, in the order of an analysis."""
     for folder in STAGE_FOLDERS:
         steps = [s for s in known.steps if s.stage.partition(".")[0] == folder]
@@ -86,7 +93,7 @@ def _write_text(known: ReportContext, tested: dict[str, bool]) -> Iterable[str]:
             steps = [s for s in steps if s.stage in SPOKEN_OF]
         told: dict[str, None] = {}
         for step in steps:
-            told[_cite(write_sentence(step, tested.get(step.name)), step)] = None
+            told[_cite(write_sentence(step, *tested.get(step.name, (None, ""))), step)] = None
         if told:
             yield f"<p><strong>{HEADINGS[folder]}.</strong> {escape(' '.join(told))}</p>"
     own = [s for s in known.steps if s.stage.partition(".")[0] not in STAGE_FOLDERS]

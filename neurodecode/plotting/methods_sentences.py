@@ -19,7 +19,8 @@ CORRECTIONS = {
     "fdr": "the false discovery rate (Benjamini and Hochberg 1995)",
     "fdr_by": "the false discovery rate under any dependence (Benjamini and Yekutieli 2001)",
     "max": "the family-wise error by the maximum statistic (Nichols and Holmes 2002)",
-    "cluster": "the family-wise error by the size of clusters (Nichols and Holmes 2002)",
+    "cluster_size": "the family-wise error by the size of clusters (Nichols and Holmes 2002)",
+    "cluster_mass": "the family-wise error by the mass of clusters (Bullmore et al. 1999)",
     "tfce": "the family-wise error by threshold-free cluster enhancement (Smith and Nichols 2009)",
 }
 NULLS = {
@@ -27,7 +28,7 @@ NULLS = {
     "blocks": "by permuting blocks of scans",
     "circular_shift": "by circular shifts within runs",
     "phases": "by randomising phases within runs",
-    "auto": "by exchanging what is exchangeable ({unit}; blocks of scans in time series)",
+    "auto": "by exchanging whole {unit}, or in time series by phases, blocks or shifts of scans",
 }
 # For stages without a sentence of their own.
 OPENERS = {
@@ -41,20 +42,22 @@ OPENERS = {
 QUIET = ("title", "seed", "source", "colours", "form", "limits", "sides", "zoom", "labels")
 
 
-def write_sentence(step: StepRecord, tests: bool | None) -> str:
+def write_sentence(step: StepRecord, tests: bool | None, null: str = "") -> str:
     """Return what was done in a step.
 
     Parameters
     ----------
     tests : bool or None
         Of a step that scores, whether p-values were computed; None where that is not known.
+    null : str
+        What its scores say of the null that was chosen for them, "" if nothing.
     """
     writer = WRITERS.get(step.stage)
     if writer is not None:
         text = writer(step.settings)
         if step.stage in TESTED and tests is False:
             return f"{text} No p-values were computed."
-        return f"{text} {_tell_test(step.settings, tests)}" if step.stage in TESTED else text
+        return f"{text} {_tell_test(step.settings, tests, null)}" if step.stage in TESTED else text
     opener = OPENERS.get(step.stage.partition(".")[0], "{name} was made by").format(name=step.name)
     first = step.doc.rstrip(".")
     return f"{opener} {step.stage} ({first}{_list_settings(step.settings)})."
@@ -99,6 +102,67 @@ def _detrend(s: Settings) -> str:
     else:
         how = "slow trends"
     return f"From each run, {how} were removed by regression."
+
+
+def _fmriprep(s: Settings) -> str:
+    confounds = _say(s["confounds"]) if s.get("confounds") else ""
+    parts = [
+        f"space {_say(s['space'])}" if s.get("space") else "",
+        f"the {_say(s.get('mask', 'intersection'))} of the runs' brain masks",
+        f"confounds: {confounds}" if confounds else "no confounds",
+    ]
+    told = "; ".join(part for part in parts if part)
+    return (
+        f"BOLD of subject {_say(s.get('subject', ''))}, preprocessed with fMRIPrep (Esteban et "
+        f"al. 2019), was read from its derivatives ({told})."
+    )
+
+
+def _images(s: Settings) -> str:
+    size = f", cut to squares of {_say(s['size_px'])} pixels" if s.get("size_px") else ""
+    return f"Stimuli were images{size}."
+
+
+def _confounds(s: Settings) -> str:
+    if s.get("high_pass_s"):
+        drift = f"cosines slower than {_say(s['high_pass_s'])} s"
+    elif s.get("polynomial") is not None:
+        drift = f"polynomials of degree {_say(s['polynomial'])}"
+    else:
+        drift = "the mean"
+    scaled = {"z": " Runs were then z-scored.", "percent": " Values are percent of the run's mean."}
+    return (
+        f"Confounds and {drift} were removed from each run in one projection (Lindquist et al. "
+        f"2019).{scaled.get(str(s.get('standardize')), '')}"
+    )
+
+
+def _smooth(s: Settings) -> str:
+    width = _say(s.get("fwhm_mm", ""))
+    return f"Responses were smoothed with {width} mm (full width at half maximum)."
+
+
+def _lag_check(s: Settings) -> str:
+    shift = f", after a shift of {_say(s['shift_s'])} s" if s.get("shift_s") else ""
+    return (
+        "That responses follow their events by a haemodynamic delay was checked by moving onsets "
+        f"by up to {_say(s.get('longest_shift_s', 12))} s either way{shift}."
+    )
+
+
+def _split_scores(s: Settings) -> str:
+    score = "R²" if s.get("metric", "r2") == "r2" else "Correlation"
+    return (
+        f"{score} was split into the shares of the bands, which add up to it (product measure; "
+        "Dupré la Tour et al. 2022)."
+    )
+
+
+def _partitioning(s: Settings) -> str:
+    return (
+        "Unique and shared variance of the feature spaces followed from models of all their "
+        "subsets, by inclusion and exclusion."
+    )
 
 
 def _delays(s: Settings) -> str:
@@ -173,12 +237,13 @@ def _rois(s: Settings) -> str:
     )
 
 
-def _tell_test(s: Settings, tests: bool | None) -> str:
+def _tell_test(s: Settings, tests: bool | None, null: str) -> str:
     """Return how p-values were computed; with a caveat where it is not known that they were."""
     if s.get("null") == "none" or not s.get("n_permutations", 0):
         return "No p-values were computed."
     unit = UNITS.get(str(s.get("unit", "stimulus")), "units")
     how = NULLS.get(str(s.get("null", "auto")), _say(s.get("null"))).format(unit=unit)
+    how = f"against a null in which {null}" if null else how
     correction = CORRECTIONS.get(str(s.get("correction", "fdr")), _say(s.get("correction")))
     where = "" if tests else ", where the design allows it,"
     return (
@@ -221,6 +286,13 @@ def _map(s: Settings) -> str:
 
 TESTED = ("evaluation.encoding", "evaluation.rois")
 WRITERS: dict[str, Callable[[Settings], str]] = {
+    "datasets.fmriprep": _fmriprep,
+    "datasets.images": _images,
+    "preprocessing.confounds": _confounds,
+    "preprocessing.smooth": _smooth,
+    "evaluation.lag_check": _lag_check,
+    "evaluation.split_scores": _split_scores,
+    "evaluation.variance_partitioning": _partitioning,
     "preprocessing.zscore": _zscore,
     "preprocessing.detrend": _detrend,
     "alignment.delays": _delays,
