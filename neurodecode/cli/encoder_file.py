@@ -17,6 +17,7 @@ OF_STIMULI = {
     "clip": "stage: features.open_clip, model: ViT-B-32, pretrained: laion2b_s34b_b79k",
     "efficientnet": "stage: features.efficientnet_lite",
     "gabor": "stage: features.gabor, n_orientations: 4, grid: 4",
+    "luminance": "stage: features.image_statistics",
     "pixels": "stage: features.pixels, size_px: 16, grey: true",
 }
 OF_EVENTS = {"conditions": "by: trial_type", "onset": "by: null"}

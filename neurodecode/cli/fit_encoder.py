@@ -25,13 +25,16 @@ def command(
     features: Annotated[
         str,
         typer.Option(
-            help="clip, efficientnet, gabor, pixels, conditions, or addresses of stages, with "
-            "commas between. Several become bands."
+            help="clip, efficientnet, gabor, pixels, luminance, conditions, or addresses of "
+            "stages, with commas between. Several become bands."
         ),
     ] = "conditions",
     nuisance: Annotated[
         str | None,
-        typer.Option(help="Bands beside the features; onset unless these are conditions, or none."),
+        typer.Option(
+            help="Bands beside the features, or none. If not named: onset and luminance of images, "
+            "nothing beside conditions."
+        ),
     ] = None,
     task: Annotated[str | None, typer.Option(help="Needed where there are several.")] = None,
     session: Annotated[List, typer.Option(help="Only this session; repeatable.")] = None,
@@ -74,7 +77,8 @@ def command(
 
     found = find_bold(bold, subject, task=task, sessions=session or (), runs=run or (), space=space)
     wanted = _read_names(features)
-    default = [] if "conditions" in wanted else ["onset"]
+    default = [] if "conditions" in wanted else ["onset", "luminance"]
+    default = [name for name in default if name not in wanted]
     study = Study(
         recording={
             "path": str(bold), "subject": found[0].subject, "task": found[0].task or None,

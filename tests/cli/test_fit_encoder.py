@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
               "encoded: {stage: encoding.ridge"]),
         (["--features", "pixels,gabor"],
          ["stimuli: {stage: datasets.images", "by: null", "encoding.banded_ridge",
-          "{onset: onset_scans, pixels: pixels_scans, gabor: gabor_scans}"]),
+          "{onset: onset_scans, luminance: luminance_scans, pixels: pixels_scans, gabor: "]),
         (["--features", "pixels", "--nuisance", "none", "--hrf", "learned"],
          ["model: none", "delays: [1, 2, 3, 4, 5]", "features: pixels_scans"]),
         (["--split", "block"], ["by: block, n_folds: 5, purge: 8", "allow_transductive: "]),
