@@ -11,6 +11,7 @@ EXPECTED = {  # what each must print
     "01_leave_one_subject_out": "subject 01",
     "02_first_encoding_model": "canonical response: median r 0.",
     "03_noise_ceilings": "intervals that hold the truth: 9",
+    "04_variance_partitioning": "a weight for each: 0.04",
 }
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 
