@@ -75,6 +75,9 @@ class Ridge(Stage):
         edge is in the model's settings under "warnings".
     constant_targets : {"refuse", "predict"}
         Voxels that are constant over training rows are refused, or predicted as that constant.
+    backend : {"numpy", "torch"}
+        "torch" scores and solves on the device of the step's ``execution``: the same alphas but
+        for ties, and weights that agree to 1e-4.
     keep_weights : {"all", "none"}
         "none" leaves the weights out of the model, which is the larger part of it.
     limit_gb : float
@@ -97,6 +100,7 @@ class Ridge(Stage):
     solver: Literal["auto", "primal", "kernel"] = "auto"
     extend_alphas: Annotated[int, Field(ge=0, le=12)] = 3
     constant_targets: Literal["refuse", "predict"] = "refuse"
+    backend: Literal["numpy", "torch"] = "numpy"
     keep_weights: Literal["all", "none"] = "all"
     limit_gb: PositiveFloat = 2.0
     block_voxels: PositiveInt | None = None
@@ -192,6 +196,8 @@ class Ridge(Stage):
             extend_alphas=self.extend_alphas,
             constant_targets=self.constant_targets,
             weights="float32",
+            backend=self.backend,
+            device=self.execution.device,
         )
         return _Fit(self, VoxelBlocks(self.stage, features, responses, split), options)
 

@@ -26,7 +26,7 @@ from neurodecode.numerics.ridge_grid import (
     warn_edges,
     word_edges,
 )
-from neurodecode.numerics.ridge_prepared import make_weights, solve_targets
+from neurodecode.numerics.ridge_prepared import make_weights, place, solve_targets
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,8 @@ def fit_block(
         Targets that are not finite, or constant.
     """
     fold, X = moments.rows.folds[k], moments.X
-    problem, Y = moments.make_problem(k, arrays, options)
+    made, Y = moments.make_problem(k, arrays, options)
+    problem = place(made, X, options)
     whole = slice(0, Y.shape[1])
     options = replace(options, block_targets=Y.shape[1])
     edges = np.zeros(5)
@@ -126,7 +127,8 @@ def choose_alpha_for_all(
     options : RidgeOptions
         ``block_targets`` is how many are read at a time.
     """
-    problem, Y = moments.make_problem(k, arrays, options)
+    made, Y = moments.make_problem(k, arrays, options)
+    problem = place(made, moments.X, options)
     offered = np.unique(np.asarray(alphas, np.float64))
     grid = search_common_alpha(problem, iterate_targets(moments.X, Y, options), offered, options)
     refuse_undefined(grid.scores, options)

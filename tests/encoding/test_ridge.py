@@ -22,6 +22,7 @@ from neurodecode.core.artifacts import (
 )
 from neurodecode.core.digests import digest_array
 from neurodecode.core.errors import DataError
+from neurodecode.core.stage import Execution
 from neurodecode.encoding.ridge import Ridge
 from neurodecode.numerics.ridge import predict_ridge
 
@@ -272,3 +273,22 @@ def test_features_that_are_not_finite_are_refused(block_voxels):
     data[3, 1] = np.inf
     with pytest.raises(DataError, match=r"ridge: features hold 3 values that are NaN or infinite"):
         Ridge(block_voxels=block_voxels).run(replace(features, data=data), responses, split)
+
+
+@pytest.mark.parametrize("settings", [{}, {"block_voxels": 2}, {"solver": "kernel"}])
+@pytest.mark.parametrize("alpha_per_target", [True, False])
+def test_torch_gives_what_numpy_does(settings, alpha_per_target):
+    features, responses, split, _ = make_problem(noise=2.0)
+    given = {"alphas": (1.0, 10.0, 100.0), "alpha_per_target": alpha_per_target, **settings}
+    expected = Ridge(**given).run(features, responses, split)
+    on_torch = Ridge(**given, backend="torch", execution=Execution(device="cpu"))
+    found = on_torch.run(features, responses, split)
+    scale = np.abs(expected["predictions"].data).max()
+    np.testing.assert_allclose(
+        found["predictions"].data, expected["predictions"].data, atol=1e-4 * scale
+    )
+    for fold in range(N_FOLDS):
+        np.testing.assert_array_equal(
+            found["model"].for_fold(fold)["best_alphas"],
+            expected["model"].for_fold(fold)["best_alphas"],
+        )
