@@ -133,7 +133,9 @@ class Encoding(Stage):
             rows.append(self._compare_to_ceiling(values, ceilings))
         undefined = int(np.isnan(values).sum())
         if undefined:
-            notices.append(f"{undefined} voxels have no score: constant, or not selected.")
+            notices.append(
+                f"No score for {undefined} of {len(values)} voxels: constant, or not selected."
+            )
         return Scores(
             values=values,
             over="voxels",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -103,13 +103,22 @@ class Reader:
         return np.arange(0, self.n_voxels, max(1, -(-self.n_voxels // most)))
 
     def measure_memory(self) -> Memory:
-        """Return how long the time series remember."""
+        """Return how long the time series remember.
+
+        A score weighs its parts alike, so that stretches count as the shortest part's do. Where no
+        voxel was selected in every fold, parts are measured on their own, and the slowest decides.
+        """
         assert self.segments is not None
         held = self.read(self.choose())
-        known = np.isfinite(held.measured).all(axis=0)  # selected in every fold
-        if not known.any():
-            return Memory(1.0, 0.0, float(np.mean([len(s) for s in self.segments])))
-        return measure_memory(held.predicted[:, known], held.measured[:, known], self.segments)
+        by_part: dict[int, list[np.ndarray]] = {}
+        for rows in self.segments:
+            by_part.setdefault(int(self.parts[rows[0]]), []).append(rows)
+        known = np.isfinite(held.measured).all(axis=0)
+        groups = [self.segments] if known.any() else list(by_part.values())
+        found = [_measure(held, segments) for segments in groups]
+        shortest = min(float(np.mean([len(r) for r in rows])) for rows in by_part.values())
+        slowest = max(found, key=lambda memory: memory.tau)
+        return replace(slowest, length=min(slowest.length, shortest))
 
     def _read_measured(
         self, rows: np.ndarray, columns: slice | np.ndarray, fold: int | None
@@ -144,6 +153,14 @@ class Reader:
         if n_predicted != self.n_voxels:
             wanted = np.searchsorted(selected, wanted)
         return _read(self.predictions.data, rows, wanted)
+
+
+def _measure(held: HeldOut, segments: list[np.ndarray]) -> Memory:
+    """Return the memory of the voxels that were selected in all of some stretches."""
+    known = np.isfinite(held.measured[np.concatenate(segments)]).all(axis=0)
+    if not known.any():
+        return Memory(1.0, 0.0, float(np.mean([len(rows) for rows in segments])))
+    return measure_memory(held.predicted[:, known], held.measured[:, known], segments)
 
 
 def open_held_out(

@@ -123,17 +123,18 @@ def tell_floor(reader: Reader, null: Null, found: VoxelTest | None = None) -> li
     """Say what the smallest p is that can be reached, and whether a correction can be passed."""
     n_distinct = null.count_distinct(reader.list_segments(), reader.units)
     floor = max(1 / (1 + null.n_permutations), 1 / n_distinct)
-    notices = [f"The smallest attainable p is {floor:.2g}, counted."]
+    told = f"The smallest attainable p is {floor:.2g}, counted"
     if found is None:
-        return notices
+        return [f"{told}."]
     tested = int(np.isfinite(found.p).sum())
     needed = int(np.ceil(floor * tested / 0.05))
     if found.n_fitted:
-        notices.append(
-            f"Below it, p of {found.n_fitted} voxels is from a generalised Pareto fit of the "
-            "null's tail (with a shape of at least 0, which is conservative)."
-        )
-    elif needed > 1:
+        return [
+            f"{told}; smaller ones are from a generalised Pareto fit of the null's tail (with a "
+            "shape of at least 0, which is conservative)."
+        ]
+    notices = [f"{told}."]
+    if needed > 1:
         notices.append(
             f"At this floor Benjamini-Hochberg over {tested} voxels passes none unless {needed} "
             "of them sit there. Use tail: pareto, more permutations, or correction: max."

@@ -181,6 +181,23 @@ def test_a_null_that_does_not_hold_is_refused_and_auto_says_why():
         Encoding(null="blocks", **QUICK).run(*trials)
 
 
+def test_the_shortest_part_decides_which_null_holds():
+    predictions, responses = plant_series(n_rows=200, n_runs=2, rho=0.8)
+    assert Encoding(**QUICK).run(predictions, responses).p is not None
+    kept = np.arange(208)  # the second run is left with 8 scans, and weighs as much as the first
+    short = Encoding(**QUICK).run(predictions.take(kept), responses)
+    assert short.p is None
+    assert any("8 scans in a row" in notice for notice in short.notices)
+
+
+def test_memory_is_measured_where_no_voxel_is_selected_in_every_fold():
+    predictions, responses = plant_series(rho=0.98)
+    steps = Foldwise.identity(3, 40, "")
+    steps.selected[0, :20], steps.selected[1, 20:] = False, False
+    scores = Encoding(**QUICK).run(predictions, replace(responses, foldwise=steps))
+    assert scores.p is None, "slow series are slow in the voxels that a fold selected, too"
+
+
 def test_predictions_never_move_across_runs():
     predictions, responses = plant_series(n_voxels=3)
     held = open_held_out(predictions, responses, within="fold", unit="stimulus", where="here")
@@ -300,7 +317,7 @@ def test_voxels_selected_by_fold_and_constant_ones():
     assert scores.values[0] == pytest.approx(np.tanh(np.mean(z)))
     assert np.isnan(scores.values[1])
     assert np.isnan(scores.q[1])
-    assert any("1 voxels have no score" in n for n in scores.notices)
+    assert any("No score for 1 of 6 voxels" in n for n in scores.notices)
 
 
 def test_ceiling_keeps_its_unit():
