@@ -296,7 +296,9 @@ class BlockMoments:
                 for m in members
             ]
 
-        single = bool(arrays["single"]) and X.dtype == np.float32 and Y.dtype == np.float32
+        single = (
+            bool(np.asarray(arrays["single"])) and X.dtype == np.float32 and Y.dtype == np.float32
+        )
 
         def take(columns: slice) -> list[TargetMoments]:
             dtype = np.float32 if single else np.float64

@@ -84,8 +84,8 @@ def interrupt(five, number, cache):
     process = five.start(cache, workers=number % 3)
     wait_for_start(process)
     time.sleep(draw.uniform(0, five.seconds))
-    if process.poll() is not None:
-        process.communicate()
+    if process.poll() is not None or not catches_signals(process):
+        process.communicate()  # it had said how it ended, and Python was leaving
         return False
     send_and_check(process, signum, draw.random() < 0.5, cache)
     return True
@@ -93,15 +93,18 @@ def interrupt(five, number, cache):
 
 def wait_for_start(process):
     """Wait until the command has taken over the signals; before, Python itself answers them."""
-    path = f"/proc/{process.pid}/status"
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        with open(path) as stream:
-            caught = next(line for line in stream if line.startswith("SigCgt")).split()[1]
-        if int(caught, 16) >> (signal.SIGTERM - 1) & 1:
+        if catches_signals(process):
             return
         time.sleep(0.005)
     raise AssertionError("never took over the signals")
+
+
+def catches_signals(process):
+    with open(f"/proc/{process.pid}/status") as stream:
+        found = [line for line in stream if line.startswith("SigCgt")]
+    return bool(found) and bool(int(found[0].split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def interrupt_often(five, numbers, cache):

@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from neurodecode.core.artifacts import Foldwise, Responses, Space, make_samples
 from neurodecode.core.errors import DataError
-from neurodecode.plotting.fsaverage5 import load_mesh, project_volume
+from neurodecode.plotting.cortex import load_fsaverage5, project_volume
+from neurodecode.plotting.fsaverage5 import load_mesh
 from neurodecode.preprocessing.volume_to_surface import VolumeToSurface
 
 AFFINE = np.diag([4.0, 4.0, 4.0, 1.0])
@@ -31,7 +32,7 @@ def test_nearest_voxels_are_those_of_the_maps():
     for row, values in zip(made.data, volume.data, strict=True):
         filled = np.full(SHAPE, np.nan)
         filled[mask] = values
-        expected = project_volume(filled, mask, AFFINE)
+        expected = project_volume(load_fsaverage5(), filled, mask, AFFINE)
         vertices = np.asarray(made.space.vertices)
         np.testing.assert_array_equal(np.flatnonzero(np.isfinite(expected)), vertices)
         np.testing.assert_allclose(row, expected[vertices], atol=1e-5)
