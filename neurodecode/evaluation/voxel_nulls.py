@@ -100,7 +100,7 @@ def plan_null(
         return Plan(None, units, by_part, (why,))
     gap_rows = round(min_shift_s / t_r) if kind == "circular_shift" else 0
     check_null(kind, memory, lengths, block_rows, gap_rows, reader.where, family_wise=family_wise)
-    stretch, crossed = _widen(reader)
+    stretch, crossed = widen_null(reader)
     null = Null(
         kind, n_permutations, seed, block_rows if kind == "blocks" else 1, gap_rows, stretch
     )
@@ -117,14 +117,14 @@ def _plan_trials(
             f"{reader.where}: the null '{choice}' works in time, and these responses are "
             "trials (no t_r). Use null: exchange."
         )
-    stretch, told = _widen(reader)
+    stretch, told = widen_null(reader)
     null = Null("exchange", n_permutations, seed, stretch=stretch)
     if null.count_distinct(reader.list_segments(), reader.units) < 2:
         return None, (_word_none("there is nothing to exchange within a part"),)
     return null, told
 
 
-def _widen(reader: Reader) -> tuple[float, tuple[str, ...]]:
+def widen_null(reader: Reader) -> tuple[float, tuple[str, ...]]:
     """Return by how much the null is widened (voxel_scores.py says why), and what is said of it."""
     if not reader.is_crossed:
         return 1.0, ()
