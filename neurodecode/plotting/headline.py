@@ -14,7 +14,7 @@ def write_headline(scores: Scores, claims: list[Claim]) -> str:
     if claim is None or claim.value is None:
         return f"{scores.metric}: no value."
     metric = scores.metric[:1].upper() + scores.metric[1:]
-    names = scores.items["id"].astype(str) if "id" in scores.items else []
+    names: list[str] = scores.items["id"].astype(str).tolist() if "id" in scores.items else []
     if scores.of == "region" and len(names) > 1 and claim.name in names:
         return f"{metric}: {_write_regions(scores, claims)}."
     parts = [f"{metric}: {claim.label} {format_number(claim.value)}"]
