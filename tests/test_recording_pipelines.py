@@ -33,8 +33,8 @@ def test_encode_alice_wordrate(tmp_path, find_data):
         cache=tmp_path,
     )  # fmt: skip
     group = results["mean_scores"]
-    r, q = read_rois(group), np.asarray(group.q)
-    names = np.asarray(group.space.names).tolist()
+    names = group.items["id"].tolist()
+    r, q = dict(zip(names, group.values, strict=True)), np.asarray(group.q)
     for roi, bar in (("LIPL", 0.43), ("LPreM", 0.42), ("LPTL", 0.35)):
         assert r[roi] >= bar
         assert q[names.index(roi)] < 0.05, "above the null of the maximum over regions"

@@ -215,7 +215,7 @@ def check_scored_rows(
                 text = _describe(contact, level, n_touched, len(rows), [int(fold)])
                 reason = contact.reason if contact.reason is not None else allow_leakage
                 if contact.kind == "transductive" and contact.reason is not None:
-                    found = "transductive contact, named by the file"
+                    found = "Transductive contact, named by the file"
                 else:  # of labels, or allowed where the rows are scored
                     found = "LEAKAGE, allowed by the file"
                 if reason is not None:

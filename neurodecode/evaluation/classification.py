@@ -150,6 +150,12 @@ class Classification(Stage):
         floor = max(1 / (1 + self.n_permutations), 1 / n_orders)
         told = f"Labels were exchanged between {len(first)} {self.exchange}s, within runs"
         notices = [f"{told}; the smallest attainable p is {floor:.2g}."]
+        if len(np.unique(folds)) > 1:
+            notices.append(
+                "Predictions are held fixed, but folds train each other's models: chance varies "
+                "more than this null, and p near 0.05 are too small. Controls with shuffled_brain "
+                "fit anew."
+            )
         return (
             permute_accuracy(credit, numbers, blocks, strata, self.n_permutations, self.seed),
             notices,

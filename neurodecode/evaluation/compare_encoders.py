@@ -21,7 +21,7 @@ from neurodecode.core.tables import Table
 from neurodecode.evaluation.held_out import Reader, Within, open_held_out
 from neurodecode.evaluation.regions import average_regions, find_regions
 from neurodecode.evaluation.summary import digest_test_set, read_folds
-from neurodecode.evaluation.voxel_nulls import Plan, plan_null
+from neurodecode.evaluation.voxel_nulls import Plan, plan_null, widen_null
 from neurodecode.numerics.encoder_comparison import (
     Pair,
     bootstrap_differences,
@@ -54,6 +54,8 @@ class CompareEncoders(Stage):
     correction : {"fdr", "fdr_by", "max"}
         What ``q`` holds: Benjamini-Hochberg, Benjamini-Yekutieli, or family-wise p by the largest
         absolute difference.
+    labels : tuple of two str
+        What the two are called in the summary.
     n_permutations, n_bootstrap : int
     seed : int
     """
@@ -67,6 +69,7 @@ class CompareEncoders(Stage):
     unit: Literal["stimulus", "sample"] = "stimulus"
     block_s: PositiveFloat | None = None
     correction: Literal["fdr", "fdr_by", "max"] = "fdr"
+    labels: tuple[str, str] = ("first", "second")
     n_permutations: PositiveInt = 2000
     n_bootstrap: PositiveInt = 1000
     seed: int = 0
@@ -89,17 +92,19 @@ class CompareEncoders(Stage):
         )  # the longer blocks do for both
         n_units = len(np.unique(plan.units))
         swaps = draw_swaps(n_units, self.n_permutations, self.seed)
+        stretch, crossed = widen_null(ours)
         found = compute_swap_test(
-            _iterate_pairs(ours, theirs, plan), ours.n_voxels, self.metric, swaps
+            _iterate_pairs(ours, theirs, plan), ours.n_voxels, self.metric, swaps, stretch
         )
         q = found.p_max if self.correction == "max" else (
             control_fdr(found.p, dependent=self.correction == "fdr_by")
         )  # fmt: skip
-        summary, told = self._summarize(ours, theirs, plan, swaps, responses)
+        summary, told = self._summarize(ours, theirs, plan, (swaps, stretch), responses)
         floor = (2 if len(swaps) == 2 ** min(n_units, 62) else 1) / len(swaps)  # all, or drawn
         notices = [
             f"Predictions were swapped in {n_units} {self._name_units(ours)}: the smallest "
-            f"attainable p is {floor:.2g}."
+            f"attainable p is {floor:.2g}.",
+            *crossed,
         ]
         if n_units < FEWEST_UNITS:
             notices.append(f"{n_units} are too few to find a difference at p < 0.05.")
@@ -143,7 +148,12 @@ class CompareEncoders(Stage):
         return "blocks of scans" if reader.segments is not None else f"units ({self.unit})"
 
     def _summarize(
-        self, ours: Reader, theirs: Reader, plan: Plan, swaps: np.ndarray, responses: Responses
+        self,
+        ours: Reader,
+        theirs: Reader,
+        plan: Plan,
+        swaps: tuple[np.ndarray, float],
+        responses: Responses,
     ) -> tuple[Table, list[str]]:
         """Return the median difference and the mean of each region, with interval and p."""
         columns = ours.choose(MOST_SUMMARIZED)
@@ -153,7 +163,7 @@ class CompareEncoders(Stage):
         def summarize(differences: np.ndarray) -> np.ndarray:
             return average_regions(differences, regions)
 
-        observed, p = compute_summary_p(pair, self.metric, summarize, swaps)
+        observed, p = compute_summary_p(pair, self.metric, summarize, *swaps)
         intervals = bootstrap_differences(
             pair, self.metric, summarize, self.n_bootstrap, self.seed, by_part=plan.by_part
         )
@@ -164,12 +174,11 @@ class CompareEncoders(Stage):
             told.append(f"Median and regions are from {len(columns)} evenly spaced voxels.")
         low, high = zip(*intervals, strict=True)
         known = np.isfinite(pair.compare(self.metric))
-        q = np.full(len(p), np.nan)
+        q, between = np.full(len(p), np.nan), f"{self.labels[0]} − {self.labels[1]}"
         q[1:] = control_fdr(p[1:])
         return Table(
             {
-                "name": ["median difference: first - second",
-                         *(f"{name}: first - second" for name in regions)],
+                "name": [f"median: {between}", *(f"{name}: {between}" for name in regions)],
                 "value": observed, "low": low, "high": high, "chance": np.zeros(len(p)),
                 "n": [int(known.sum()), *(int(known[i].sum()) for i in regions.values())],
                 "p": p, "q": q,

@@ -158,7 +158,8 @@ class Group(Stage):
         self, given: SubjectScores, q: np.ndarray, counted: dict[str, np.ndarray]
     ) -> Table:
         """Return a row for the mean over voxels and for each region, and the shares found."""
-        regions = {"mean over " + given.first.over: np.ones(given.values.shape[1], bool)}
+        what = _name_parts(given.first)
+        regions = {f"mean over {what}": np.ones(given.values.shape[1], bool)}
         if given.first.over == "voxels":
             rois = given.first.space.rois
             regions |= {name: np.asarray(roi, bool) for name, roi in rois.items()}
@@ -223,5 +224,13 @@ class Group(Stage):
             )
         missing = int((~np.isfinite(given.values).all(axis=0)).sum())
         if missing:
-            told.append(f"{missing} voxels or items lack a score in some subject: not tested.")
+            what = _name_parts(given.first)
+            told.append(f"No score in some subject, and no test: {missing} of the {what}.")
         return tuple(told)
+
+
+def _name_parts(scores: Scores) -> str:
+    """Return what the scores are of, in the plural."""
+    if scores.over != "voxels":
+        return f"{scores.of}s"
+    return "regions" if scores.space.kind == "parcels" else "voxels"

@@ -65,6 +65,11 @@ class Reader:
         """Whether a sample is tested in several folds, which makes its rows dependent."""
         return len(np.unique(self.rows)) < len(self.rows)
 
+    @property
+    def is_crossed(self) -> bool:
+        """Whether there are several folds, which train each other's models."""
+        return len(np.unique(read_folds(self.predictions.rows))) > 1
+
     def list_segments(self) -> list[np.ndarray]:
         """Return the rows within which predictions may move: stretches of time, or parts."""
         if self.segments is not None:

@@ -40,7 +40,7 @@ def draw_lags(lag: Lag, shifts_s: np.ndarray, unconvolved: float) -> np.ndarray:
         _line(LEFT, y(unconvolved), WIDTH - RIGHT, y(unconvolved), AMBER, "4 3"),
         f'<circle cx="{x(lag.best_s):.1f}" cy="{y(float(lag.curve.max())):.1f}" r="5" '
         f'fill="{BLUE}"/>',
-        _text(WIDTH - RIGHT, y(unconvolved) - 5, "as listed, without an HRF", "end", AMBER),
+        _text(WIDTH - RIGHT, TOP - 6, "dashed: as listed, without an HRF", "end", AMBER),
         _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, "onsets moved by (s)", "middle"),
         _text(LEFT, TOP - 6, "cross-validated r", "start"),
     ]

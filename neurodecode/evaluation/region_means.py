@@ -14,6 +14,10 @@ from neurodecode.numerics.statistics import read_interval
 from neurodecode.numerics.variance_partitioning import UnitSums, bootstrap_regions, count_units
 
 Regions = dict[str, np.ndarray]
+BOOTSTRAP_P = (
+    "p of means over voxels are the share of bootstrap draws at 0 or below: approximate, and too "
+    "small by up to a factor of two or so where folds train each other's models."
+)
 
 
 def list_regions(space: Space, n_voxels: int, rois: Sequence[str], where: str) -> Regions:

@@ -17,7 +17,7 @@ from neurodecode.core.artifacts import Predictions, Responses, Scores
 from neurodecode.core.errors import DataError
 from neurodecode.core.stage import Stage
 from neurodecode.core.tables import Table
-from neurodecode.evaluation.region_means import list_regions, summarize_regions
+from neurodecode.evaluation.region_means import BOOTSTRAP_P, list_regions, summarize_regions
 from neurodecode.evaluation.side_by_side import read_side_by_side
 from neurodecode.evaluation.summary import digest_test_set
 from neurodecode.numerics.variance_partitioning import split_scores, sum_bands
@@ -104,5 +104,6 @@ class SplitScores(Stage):
             scale=self.metric,
             summary=summary,
             space=given.space,
+            notices=(BOOTSTRAP_P,),
             test_set=digest_test_set(given.table),
         )

@@ -17,7 +17,13 @@ from neurodecode.core.checks import find_rows
 from neurodecode.core.digests import digest_json
 from neurodecode.core.errors import DataError
 from neurodecode.core.tables import Table
-from neurodecode.numerics.statistics import bootstrap_mean, compute_p, link_rows, number_groups
+from neurodecode.numerics.statistics import (
+    bootstrap_mean,
+    bound_share,
+    compute_p,
+    link_rows,
+    number_groups,
+)
 
 Unit = Literal["stimulus", "category", "run", "session", "subject"]
 Scale = Literal["r", "r2", "accuracy", "similarity", "distance"]
@@ -98,6 +104,9 @@ def _summarize(
     counted = np.isfinite(claim.values)
     value = float(claim.values[counted].mean()) if counted.any() else float("nan")
     low, high = bootstrap_mean(claim.values, units, n_bootstrap=n_bootstrap, seed=seed)
+    n_units = len(np.unique(units[counted]))
+    if scale == "accuracy" and n_units > 1 and value in (0.0, 1.0):
+        low, high = bound_share(value, n_units)
     null = np.full(1, np.nan) if claim.null is None else claim.null
     p = compute_p(null, value, lower_is_better=scale == "distance")
     return {
@@ -107,7 +116,7 @@ def _summarize(
         "high": high,
         "chance": float(claim.chance),
         "n": int(counted.sum()),
-        "n_units": len(np.unique(units[counted])),
+        "n_units": n_units,
         "null_mean": float(null.mean()),
         "null_sd": float(null.std()),
         "null_n": 0 if claim.null is None else len(null),

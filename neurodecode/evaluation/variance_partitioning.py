@@ -15,7 +15,7 @@ from neurodecode.core.artifacts import Predictions, Responses, Scores
 from neurodecode.core.errors import DataError
 from neurodecode.core.stage import Stage
 from neurodecode.core.tables import Table
-from neurodecode.evaluation.region_means import list_regions, summarize_regions
+from neurodecode.evaluation.region_means import BOOTSTRAP_P, list_regions, summarize_regions
 from neurodecode.evaluation.side_by_side import read_side_by_side
 from neurodecode.evaluation.summary import digest_test_set
 from neurodecode.numerics.statistics import control_fdr
@@ -112,7 +112,7 @@ class VariancePartitioning(Stage):
             scale="r2",
             summary=summary,
             space=given.space,
-            notices=(f"The smallest attainable p of a unique part is {floor:.2g}.",),
+            notices=(f"The smallest attainable p of a unique part is {floor:.2g}.", BOOTSTRAP_P),
             test_set=digest_test_set(given.table),
         )
 

@@ -19,7 +19,7 @@ from neurodecode.numerics.null_limits import (
     choose_null,
     find_fault,
 )
-from neurodecode.numerics.nulls import Kind, Null
+from neurodecode.numerics.nulls import CROSSED, Kind, Null
 from neurodecode.numerics.voxel_bootstrap import FEWEST_UNITS, count_units, cut_units
 from neurodecode.numerics.voxel_test import VoxelTest
 
@@ -100,9 +100,13 @@ def plan_null(
         return Plan(None, units, by_part, (why,))
     gap_rows = round(min_shift_s / t_r) if kind == "circular_shift" else 0
     check_null(kind, memory, lengths, block_rows, gap_rows, reader.where, family_wise=family_wise)
-    null = Null(kind, n_permutations, seed, block_rows if kind == "blocks" else 1, gap_rows)
+    stretch, crossed = widen_null(reader)
+    null = Null(
+        kind, n_permutations, seed, block_rows if kind == "blocks" else 1, gap_rows, stretch
+    )
     holds = not find_fault(kind, memory, lengths, block_rows, gap_rows, family_wise=True)
-    return Plan(null, units, by_part, (_describe(kind, memory, block_rows, t_r),), holds)
+    told = (_describe(kind, memory, block_rows, t_r), *crossed)
+    return Plan(null, units, by_part, told, holds)
 
 
 def _plan_trials(
@@ -113,10 +117,19 @@ def _plan_trials(
             f"{reader.where}: the null '{choice}' works in time, and these responses are "
             "trials (no t_r). Use null: exchange."
         )
-    null = Null("exchange", n_permutations, seed)
+    stretch, told = widen_null(reader)
+    null = Null("exchange", n_permutations, seed, stretch=stretch)
     if null.count_distinct(reader.list_segments(), reader.units) < 2:
         return None, (_word_none("there is nothing to exchange within a part"),)
-    return null, ()
+    return null, told
+
+
+def widen_null(reader: Reader) -> tuple[float, tuple[str, ...]]:
+    """Return by how much the null is widened (voxel_scores.py says why), and what is said of it."""
+    if not reader.is_crossed:
+        return 1.0, ()
+    told = "Folds train each other's models, so that their scores vary together by chance"
+    return CROSSED, (f"{told}: null scores are widened by √2.",)
 
 
 def tell_floor(reader: Reader, null: Null, found: VoxelTest | None = None) -> list[str]:

@@ -7,6 +7,11 @@ so that the differences of all swaps of all voxels are matrix products of swaps 
 
 For r, predictions are standardised within each part first: r does not depend on their scale, but a
 mixture of two scales would.
+
+Where folds train each other's models, differences vary together by chance as scores do
+(voxel_scores.py), and those of swaps are widened as null scores are. Ridge on 10 to 40 columns of
+noise on either side, 4 folds, 3,000 voxels with and without signal that both know: 8 to 16 % had
+p < 0.05 in r without it (R²: 6 to 11 %). Where the signal is strong it is more than is needed.
 """
 
 from __future__ import annotations
@@ -95,9 +100,19 @@ def swap_units(pair: Pair, metric: Metric, swaps: np.ndarray) -> np.ndarray:
 
 
 def compute_swap_test(
-    blocks: Iterable[tuple[slice, Pair]], n_voxels: int, metric: Metric, swaps: np.ndarray
+    blocks: Iterable[tuple[slice, Pair]],
+    n_voxels: int,
+    metric: Metric,
+    swaps: np.ndarray,
+    stretch: float = 1.0,
 ) -> SwapTest:
-    """Test the difference of all voxels, which come in blocks."""
+    """Test the difference of all voxels, which come in blocks.
+
+    Parameters
+    ----------
+    stretch : float
+        By which the differences of swaps are widened (nulls.CROSSED, or 1).
+    """
     difference, p = np.full((2, n_voxels), np.nan)
     maxima = np.zeros(len(swaps))
     size = max(1, BLOCK_BYTES // (8 * len(swaps)))
@@ -106,6 +121,7 @@ def compute_swap_test(
             some = pair.take_voxels(slice(start, start + size))
             difference_here = some.compare(metric)
             reached = np.abs(swap_units(some, metric, swaps))
+            reached[1:] *= stretch
             place = slice(columns.start + start, columns.start + start + len(difference_here))
             difference[place] = difference_here
             p[place] = _count(reached, np.abs(difference_here))
@@ -121,10 +137,12 @@ def compute_summary_p(
     metric: Metric,
     summarize: Callable[[np.ndarray], np.ndarray],
     swaps: np.ndarray,
+    stretch: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return summaries of the differences (median, means of regions), and their two-sided p."""
     observed = summarize(pair.compare(metric))
     reached = np.stack([summarize(row) for row in swap_units(pair, metric, swaps)])
+    reached[1:] *= stretch
     return observed, _count(np.abs(reached), np.abs(observed))
 
 

@@ -28,6 +28,7 @@ from neurodecode.numerics.statistics import count_orders, list_exchangeable, shu
 
 Kind = Literal["exchange", "blocks", "circular_shift", "phases"]
 FEWEST_BLOCKS = 5
+CROSSED = float(np.sqrt(2))
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class Null:
         Of "blocks": the least length of a block.
     gap_rows : int
         Of "circular_shift": shifts left out on either side of 0.
+    stretch : float
+        By which null scores are widened about their mean: CROSSED where parts train each other's
+        models (voxel_scores.py), else 1.
     """
 
     kind: Kind
@@ -50,6 +54,7 @@ class Null:
     seed: int = 0
     block_rows: int = 1
     gap_rows: int = 0
+    stretch: float = 1.0
 
     def count_distinct(self, segments: Sequence[np.ndarray], units: np.ndarray | None) -> float:
         """Return how many permutations there are, infinite where above 1e15."""

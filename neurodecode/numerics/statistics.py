@@ -189,6 +189,21 @@ def bootstrap_mean(
     return read_interval(np.concatenate(draws), len(sizes), level)
 
 
+def bound_share(value: float, n_units: int, level: float = 0.95) -> Interval:
+    """Return an interval of a share that was 0 or 1 in every unit, where a bootstrap has no width.
+
+    The mean share is no smaller than the probability that a unit is right throughout, whose bound
+    after n of n is ((1 - level) / 2)^(1 / n) (Clopper and Pearson 1934).
+
+    Examples
+    --------
+    >>> bound_share(1.0, 12)[0].__round__(3)
+    0.735
+    """
+    bound = ((1 - level) / 2) ** (1 / n_units)
+    return (bound, 1.0) if value == 1 else (0.0, 1 - bound)
+
+
 def compute_p(null: np.ndarray, observed: float, *, lower_is_better: bool = False) -> float:
     """One-sided p-value (1 + #{null at least as good}) / (1 + n), never zero.
 

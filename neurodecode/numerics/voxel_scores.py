@@ -3,6 +3,15 @@
 Everything is expressed in sums of products within held-out parts: of all sums, a permutation
 changes but the products of predictions with responses, and those of all permutations come from
 one matrix product (nulls.py).
+
+Permuted predictions are independent from part to part. Those of cross-validation are not: where
+part j trains the model that is tested on part k, and k that of j, what the responses of the two
+have in common by chance, u, enters both scores. Of K parts the sum of scores is the sum of
+u(j, k) / sqrt(K - 1) over ordered pairs, every one of them twice, with twice the variance that the
+scores of K independent parts would have (Bengio and Grandvalet 2004, J. Machine Learning Research
+5:1089, on why no fixed fit shows it). Null scores are therefore widened by sqrt(2). Ridge on
+nothing, 4,000 voxels, K of 2 to 10, 4 to 200 features: 10 to 12 % had p < 0.05 without, 3.3 to
+4.8 % with it (R²: 7 to 12, and 2.1 to 4.4 %); one feature: 9.5 and 1.8 %.
 """
 
 from __future__ import annotations
@@ -141,6 +150,9 @@ def score_null(held: HeldOut, metric: Metric, null: Null) -> np.ndarray:
         if metric == "r":
             products = np.arctanh(np.clip(products / sums.lengths[part], -1 + 1e-12, 1 - 1e-12))
         total += np.where(known[part], products, 0)
+    if null.stretch != 1:
+        middle = total.mean(axis=0)
+        total = middle + null.stretch * (total - middle)
     if metric == "r":
         n_known = known.sum(axis=0)
         return np.tanh(total / np.where(n_known > 0, n_known, np.nan))

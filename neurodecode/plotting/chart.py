@@ -49,6 +49,12 @@ class Claim:
         return self.name.startswith(CONTROL)
 
     @property
+    def is_share(self) -> bool:
+        """Whether it is a share of voxels, or of a ceiling, for which an axis of scores is none."""
+        counted = self.name.startswith("share") and ("q < " in self.name or "(prev" in self.name)
+        return counted or self.name.startswith("median share of the ceiling")
+
+    @property
     def label(self) -> str:
         """The name for reading: of a control, its kind."""
         if not self.is_control:
@@ -73,8 +79,11 @@ def read_claims(scores: Scores) -> list[Claim]:
 
 
 def choose_claims(scores: Scores) -> list[Claim]:
-    """Return the claims to draw: of an audit, those judged, each followed by its controls."""
-    claims = [c for c in read_claims(scores) if c.value is not None]
+    """Return the claims to draw: of an audit, those judged, each followed by its controls.
+
+    Shares of voxels are left to the table of numbers.
+    """
+    claims = [c for c in read_claims(scores) if c.value is not None and not c.is_share]
     if not scores.verdict:
         return claims
     table = scores.summary

@@ -138,7 +138,7 @@ def _describe_significance(scores: Scores) -> str:
     if scores.q is None:
         return ""
     q = np.asarray(scores.q, np.float64)
-    what = "voxels" if scores.over == "voxels" else "items"
+    what = "voxels" if scores.over == "voxels" else f"{scores.of}s"
     defined = int(np.isfinite(q).sum())
     return f"{int((q < 0.05).sum()):,} of {defined:,} {what} with q < 0.05 (corrected)"
 

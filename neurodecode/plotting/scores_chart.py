@@ -20,6 +20,8 @@ from neurodecode.plotting.figures import FONT_CSS, encode_text, find_leakage, ma
 class ScoresChart(Stage):
     """Draw every claim of the scores as a point with its interval, beside chance and controls.
 
+    Shares of voxels are left out: they lie on no axis of scores.
+
     Parameters
     ----------
     title : str

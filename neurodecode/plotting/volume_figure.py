@@ -75,6 +75,31 @@ def straighten(layers: VolumeLayers) -> VolumeLayers:
     return replace(layers, affine=straight, background=background)
 
 
+def crop(layers: VolumeLayers) -> VolumeLayers:
+    """Return the layers about the mask, where no background shows where that lies.
+
+    A frame of two voxels is left, or a tenth of the mask's extent.
+    """
+    if layers.background is not None or not layers.mask.any():
+        return layers
+    places = np.argwhere(layers.mask)
+    low, high = places.min(axis=0), places.max(axis=0) + 1
+    frame = np.maximum(2, (high - low) // 10)
+    low, high = np.maximum(low - frame, 0), np.minimum(high + frame, layers.mask.shape)
+    inside = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    affine = layers.affine.astype(float)
+    affine[:3, 3] += affine[:3, :3] @ low
+    return replace(
+        layers,
+        values=layers.values[inside],
+        opacity=layers.opacity[inside],
+        passes=None if layers.passes is None else layers.passes[inside],
+        affine=affine,
+        mask=layers.mask[inside],
+        outlines={name: region[inside] for name, region in layers.outlines.items()},
+    )
+
+
 def list_axes(shape: Sequence[int], affine: np.ndarray) -> list[str]:
     """Return the axes, "x", "y" or "z", that can be cut: whose planes are more than a line."""
     import nibabel

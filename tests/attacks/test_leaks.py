@@ -64,7 +64,7 @@ def test_a_leak_is_stopped_or_flagged_and_its_twin_passes(cache: Path, leak: Lea
 def test_what_looks_at_one_side_alone_may_be_named_and_is_printed(cache: Path, leak: Leak) -> None:
     done = run_steps(cache, leak.steps.replace(" NAMED", TRANSDUCTIVE), each=leak.each)
     assert find_error(done) == ""
-    found = [n for n in read_notices(cache, done) if n.startswith("transductive contact, named")]
+    found = [n for n in read_notices(cache, done) if n.startswith("Transductive contact, named")]
     assert found
     assert all(f"'{leak.step}'" in n and n.endswith("as published") for n in found)
 

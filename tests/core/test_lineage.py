@@ -97,7 +97,7 @@ def test_levels_that_are_not_asked_for_do_not_count():
 def test_reasons_turn_refusals_into_notices():
     seen = {0: {"sample": tokens_of(make_table())}}
     (notice,) = check(seen, kind="transductive", reason="we do so")
-    assert notice.startswith("transductive contact, named by the file")
+    assert notice.startswith("Transductive contact, named by the file")
     assert notice.endswith("we do so")
     (notice,) = check(seen, allow_leakage="a demonstration")
     assert notice.startswith("LEAKAGE")

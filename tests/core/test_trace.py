@@ -255,7 +255,7 @@ def test_zscore_within_run_then_split_by_stimulus_must_be_named():
     notices = score(decode(named, extract(stimuli), split))
     assert len(notices) == 1, "one for all folds"
     assert "18 of the 18 test samples of 3 folds" in notices[0]
-    assert all("transductive contact, named by the file" in n and "'zscored'" in n for n in notices)
+    assert all("Transductive contact, named by the file" in n and "'zscored'" in n for n in notices)
     assert all("habit of the field" in n for n in notices)
 
 

@@ -77,3 +77,17 @@ def test_what_is_no_prediction_of_classes_is_refused():
     given = make_classes(np.ones((2, 3)), np.array(["cat", "face"]), np.full(2, "01"))
     with pytest.raises(DataError, match="predictions of training rows"):
         Classification().run(replace(given, role="training"))
+
+
+def test_what_is_right_in_every_run_has_an_interval_with_a_width():
+    labels = np.tile(["a", "b"], 12)
+    runs = np.repeat([f"{k}" for k in range(12)], 2)
+    scores = np.eye(2)[np.tile([0, 1], 12)]
+    found = (
+        Classification(n_permutations=9, n_bootstrap=50)
+        .run(make_classes(scores, labels, runs, classes=["a", "b"]))["scores"]
+        .summary
+    )
+    low = 0.025 ** (1 / 12)
+    np.testing.assert_allclose(found["low"], low)
+    np.testing.assert_allclose(found["high"], 1)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.signal import lfilter
+from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
 from neurodecode.core.artifacts import Foldwise, Scores, Space
@@ -140,8 +141,9 @@ def test_time_series_get_p_values_that_hold_and_find(null):
     p = []
     for seed in range(100, 130):
         predictions, responses = plant_series(seed=seed)
-        stage = Encoding(null=null, n_permutations=199, n_bootstrap=2, seed=seed)
-        scores = stage.run(predictions, responses)
+        one_model = predictions.rows.with_columns(fold=np.zeros(360, int))
+        stage = Encoding(null=null, n_permutations=199, n_bootstrap=2, seed=seed, within="run")
+        scores = stage.run(replace(predictions, rows=one_model), responses)
         p.append(scores.p)
     assert 0.02 <= np.mean(np.array(p) <= 0.05) <= 0.085  # 1,200 voxels, 30 draws of permutations
     assert any("independent samples" in n for n in scores.notices)
@@ -150,6 +152,34 @@ def test_time_series_get_p_values_that_hold_and_find(null):
     scores = Encoding(null=null, n_permutations=400, n_bootstrap=50).run(predictions, responses)
     assert (scores.q < 0.05).all()
     assert scores.summary["low"][0] < scores.summary["value"][0] < scores.summary["high"][0]
+
+
+@pytest.mark.parametrize("metric", ["r", "r2"])
+@pytest.mark.parametrize("t_r", [None, 2.0])
+def test_p_hold_where_folds_train_each_others_models(t_r, metric):
+    rng = np.random.default_rng(7)
+    p, plain = [], []
+    for seed in range(15):
+        n, d, run = 300, 10, np.repeat(np.arange(3), 100)
+        X = rng.normal(size=(n, d))
+        Y = lfilter([1], [1, -0.3], rng.normal(size=(n, 60)), axis=0)
+        predicted = np.empty_like(Y)
+        for k in range(3):
+            train, test = run != k, run == k
+            predicted[test] = Ridge(10.0).fit(X[train], Y[train]).predict(X[test])
+        columns = {"run": run.astype(str), "onset_s": np.tile(2.0 * np.arange(100), 3)}
+        predictions = make_predictions(predicted, fold=run, of="responses", **columns)
+        responses = make_responses(Y, **columns, **({"t_r": t_r} if t_r else {}))
+        stage = Encoding(metric=metric, n_permutations=199, n_bootstrap=2, seed=seed)
+        scores = stage.run(predictions, responses)
+        assert any("train each other's models" in notice for notice in scores.notices)
+        p.append(scores.p)
+        # the same rows as if one model had predicted them: what the folds share is then missed
+        rows = predictions.rows.with_columns(fold=np.zeros(n, int))
+        one = stage.model_copy(update={"within": "run"})
+        plain.append(one.run(replace(predictions, rows=rows), responses).p)
+    assert 0.015 <= np.mean(np.array(p) <= 0.05) <= 0.07  # 900 voxels
+    assert np.mean(np.array(plain) <= 0.05) > 0.075
 
 
 def test_a_null_that_does_not_hold_is_refused_and_auto_says_why():

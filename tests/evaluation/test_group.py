@@ -120,3 +120,12 @@ def test_refusals():
         Group().run({**given, "09": make_scores(np.zeros(6), scale="r2")})
     with pytest.raises(DataError, match="needs flips of signs"):
         Group(test="t", correction="max").run(given)
+
+
+def test_parcels_and_regions_are_called_regions():
+    parcels = plant(n_voxels=3, space=Space(kind="parcels", names=np.array(["a", "b", "c"])))
+    assert Group(**QUICK).run(parcels).summary["name"][0] == "mean over regions"
+    regions = plant(n_voxels=3, over="items", of="region", items=Table({"id": ["a", "b", "c"]}),
+                    space=Space())  # fmt: skip
+    found = Group(**QUICK).run(regions)
+    assert found.summary["name"].tolist()[:4] == ["mean over regions", "a", "b", "c"]

@@ -16,7 +16,7 @@ from neurodecode.plotting.report_context import read_context
 from neurodecode.plotting.scores_chart import ScoresChart
 from tests.plotting.plotting_data import LEAK, make_audit, make_pictures, make_scores
 
-TRANSDUCTIVE = "transductive contact, named by the file: step 'z' has seen all. Reason given: why"
+TRANSDUCTIVE = "Transductive contact, named by the file: step 'z' has seen all. Reason given: why"
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 
 

@@ -10,6 +10,7 @@ import pytest
 from neurodecode.core.errors import DataError
 from neurodecode.core.tables import Table
 from neurodecode.plotting.chart import choose_claims, draw_chart, format_number, read_claims
+from neurodecode.plotting.headline import write_headline
 from neurodecode.plotting.scores_chart import ScoresChart
 from tests.plotting.plotting_data import LEAK, make_audit, make_scores
 
@@ -97,3 +98,23 @@ def test_numbers_read_well() -> None:
         "0.0500", "−0.0020", "12.3", "1.0e-05", "–", "0",
     ]  # fmt: skip
     assert replace(read_claims(make_scores())[1]).label == "shuffled brain"
+
+
+def test_shares_of_voxels_lie_on_no_axis_of_scores() -> None:
+    numbers = {k: [0.2, 0.9] for k in ("value", "low", "high", "chance", "n")}
+    table = Table({"name": ["median r", "share of voxels with q < 0.05 (fdr)"], **numbers})
+    assert [c.name for c in choose_claims(make_scores(summary=table))] == ["median r"]
+    assert len(read_claims(make_scores(summary=table))) == 2
+
+
+def test_of_regions_the_headline_tells_the_range() -> None:
+    numbers = {k: [0.2, 0.4] for k in ("value", "low", "high", "chance", "n")}
+    scores = make_scores(summary=Table({"name": ["V1", "MT"], **numbers}), null=None)
+    regions = replace(
+        scores, values=np.array([0.2, 0.4]), items=Table({"id": ["V1", "MT"]}), of="region",
+        p=np.array([0.2, 0.01]), q=np.array([0.2, 0.02]), metric="mean correlation", ceiling=None,
+    )  # fmt: skip
+    expected = "Mean correlation: 2 regions, from 0.200 (V1) to 0.400 (MT); 1 with q < 0.05"
+    assert write_headline(regions, read_claims(regions)).startswith(expected)
+    without = replace(regions, p=None, q=None)
+    assert "without p-values" in write_headline(without, read_claims(without))

@@ -18,7 +18,13 @@ from neurodecode.plotting.volume_background import (
     measure_tilt,
     resample,
 )
-from neurodecode.plotting.volume_figure import VolumeLayers, choose_cuts, list_axes, straighten
+from neurodecode.plotting.volume_figure import (
+    VolumeLayers,
+    choose_cuts,
+    crop,
+    list_axes,
+    straighten,
+)
 from neurodecode.plotting.volume_map import VolumeMap
 from tests.plotting.plotting_data import LEAK, decode, make_map
 
@@ -266,3 +272,19 @@ def test_the_single_slice_of_haxby_on_its_own_mean(find_data: object) -> None:
     picture = decode(document, "volume_map.png")
     assert "mean of the responses" in document.html
     assert (np.ptp(picture, axis=2) > 60).sum() > 50_000
+
+
+def test_without_a_background_the_field_of_view_is_cut_to_the_mask() -> None:
+    mask = np.zeros((40, 30, 20), bool)
+    mask[30:34, 2:6, 10:12] = True
+    values = np.where(mask, np.arange(mask.size).reshape(mask.shape), 0.0)
+    affine = np.array([[-3.0, 0, 0, 50], [0, 3, 0, -40], [0, 0, 4, 7], [0, 0, 0, 1]])
+    layers = VolumeLayers(values, mask.astype(float), None, affine, mask, None, {"V1": mask})
+    small = crop(layers)
+    assert small.mask.shape == (8, 8, 6)
+    np.testing.assert_array_equal(small.values[small.mask], values[mask])
+    np.testing.assert_array_equal(small.outlines["V1"], small.mask)
+    places = [np.argwhere(m.mask) @ m.affine[:3, :3].T + m.affine[:3, 3] for m in (layers, small)]
+    np.testing.assert_allclose(places[0], places[1])
+    behind = replace(layers, background=Background(values, affine, ""))
+    assert crop(behind) is behind
