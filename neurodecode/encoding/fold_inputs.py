@@ -13,8 +13,7 @@ from neurodecode.core.artifacts.fits import Fold
 from neurodecode.core.bands import Edges, read_bands
 from neurodecode.core.errors import DataError
 from neurodecode.core.rows import check_foldwise, find_used_rows, group_samples, list_predicted_rows
-
-Roles = list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+from neurodecode.numerics.inner_folds import Roles
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ import numpy as np
 
 from neurodecode.core.artifacts import Features, Responses, Space, Split
 from neurodecode.core.rows import check_foldwise, find_used_rows, group_samples, read_features
-from neurodecode.encoding.fold_inputs import Roles, find_columns, place_roles
+from neurodecode.encoding.fold_inputs import find_columns, place_roles
+from neurodecode.numerics.inner_folds import Roles
 
 
 @dataclass(frozen=True)
