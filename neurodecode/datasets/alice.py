@@ -23,7 +23,14 @@ from typing import Any, ClassVar, Literal, Self, TypedDict
 import numpy as np
 from pydantic import model_validator
 
-from neurodecode.core.artifacts import Events, Features, Responses, Space, make_samples
+from neurodecode.core.artifacts import (
+    Events,
+    Features,
+    Responses,
+    Space,
+    make_samples,
+    make_scan_items,
+)
 from neurodecode.core.errors import DataError
 from neurodecode.core.raw import find_raw
 from neurodecode.core.stage import Stage
@@ -293,11 +300,9 @@ def _make_features(name: str, columns: Sequence[str], data: np.ndarray, items: T
 
 
 def _make_motion(data: np.ndarray, samples: Table) -> Features:
-    ids = np.char.add("scan/", samples["sample_id"].astype(str))
-    kept = {name: samples[name] for name in ("sample_id", "subject", "session", "run", "onset_s")}
     return Features(
         data=data,
-        items=Table({"id": ids, "source": ids, "digest": ids, **kept}),
+        items=make_scan_items(samples),
         extractor={"name": "motion", "columns": list(FACTS["motion"]), "from": "SPM8 realignment"},
         bands={"motion": (0, data.shape[1])},
     )

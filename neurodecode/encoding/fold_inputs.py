@@ -13,8 +13,7 @@ from neurodecode.core.artifacts.fits import Fold
 from neurodecode.core.bands import Edges, read_bands
 from neurodecode.core.errors import DataError
 from neurodecode.core.rows import check_foldwise, find_used_rows, group_samples, list_predicted_rows
-
-Roles = list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+from neurodecode.numerics.inner_folds import Roles
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +111,19 @@ def read_fold_inputs(
     check_foldwise(responses, split, where)
     columns = find_columns(responses, where)
     used = find_used_rows(split)
-    place = np.full(len(split.samples), -1)
-    place[used] = np.arange(len(used))
     samples = responses.samples.take(used)
     X, edges = read_bands(features, samples, where, bands)
     folds = list(split.folds())
-    roles = [(place[f.train], place[f.validation], place[f.test]) for f in folds]
+    roles = place_roles(split, used)
     groups = group_samples(samples, split.unit, where)
     return FoldInputs(responses, split, X, edges, groups, folds, roles, used, columns)
+
+
+def place_roles(split: Split, used: np.ndarray) -> Roles:
+    """Return the rows of each fold that train, validate and test, as places among those used."""
+    place = np.full(len(split.samples), -1)
+    place[used] = np.arange(len(used))
+    return [(place[f.train], place[f.validation], place[f.test]) for f in split.folds()]
 
 
 def find_columns(responses: Responses, where: str) -> np.ndarray:

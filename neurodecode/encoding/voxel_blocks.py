@@ -6,17 +6,16 @@ memory does not grow with their number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from neurodecode.core.artifacts import Features, Responses, Space, Split
-from neurodecode.core.errors import DataError
 from neurodecode.core.rows import check_foldwise, find_used_rows, group_samples, read_features
-
-Roles = Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]
+from neurodecode.encoding.fold_inputs import find_columns, place_roles
+from neurodecode.numerics.inner_folds import Roles
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,7 @@ class VoxelBlocks:
     @cached_property
     def roles(self) -> Roles:
         """Rows of each fold that train, validate and test, as places among those used."""
-        place = np.full(len(self.split.samples), -1)
-        place[self.used] = np.arange(len(self.used))
-        return [(place[f.train], place[f.validation], place[f.test]) for f in self.split.folds()]
+        return place_roles(self.split, self.used)
 
     @cached_property
     def groups(self) -> np.ndarray:
@@ -85,19 +82,7 @@ class VoxelBlocks:
         DataError
             Folds keep other ones.
         """
-        steps = self.responses.foldwise
-        if steps is None:
-            return np.arange(self.responses.data.shape[1])
-        selected = np.asarray(steps.selected)
-        if (selected != selected[0]).any():
-            counts = selected.sum(axis=1).tolist()
-            raise DataError(
-                f"{self.where}: each fold keeps other voxels ({counts[:5]} in the first folds), "
-                "so that predictions of one voxel would not exist in every fold. Allowed: one "
-                "selection. Encode all voxels and select when scoring, or select by roi "
-                "(preprocessing.select_voxels with by: roi)."
-            )
-        return np.flatnonzero(selected[0])
+        return find_columns(self.responses, self.where)
 
     @property
     def space(self) -> Space:

@@ -188,16 +188,11 @@ def open_held_out(
     least : int
         Rows that a part must hold.
     """
-    check_testable(predictions, where)
-    if predictions.of != "responses":
-        raise DataError(
-            f"{where}: these are predicted features. Give predicted responses (an "
-            "encoding step), or score them with evaluation.identification."
-        )
+    check_predicted(predictions, where)
     table = predictions.rows
     rows = find_rows(responses.samples["sample_id"], table["sample_id"], what="sample", where=where)
     folds = read_folds(table)
-    parts = _find_parts(table, folds, within, where, least)
+    parts = find_parts(table, within, where, least)
     shown = (table["stimulus_id"] != "").all()
     units = find_units(table, unit, where) if unit == "sample" or shown else np.arange(len(table))
     segments = None
@@ -209,9 +204,34 @@ def open_held_out(
     return Reader(predictions, responses, rows, parts, units, segments, where)
 
 
-def _find_parts(
-    table: Table, folds: np.ndarray, within: Within, where: str, least: int
-) -> np.ndarray:
+def check_predicted(predictions: Predictions, where: str, label: str = "these") -> None:
+    """Raise DataError for what is no prediction of held-out responses."""
+    check_testable(predictions, where)
+    if predictions.of != "responses":
+        raise DataError(
+            f"{where}: {label} are predicted features. Give predicted responses (an "
+            "encoding step), or score them with evaluation.identification."
+        )
+
+
+def find_parts(table: Table, within: Within, where: str, least: int = 3) -> np.ndarray:
+    """Return the held-out part of each row, as whole numbers.
+
+    Parameters
+    ----------
+    table : Table
+        Of predicted rows.
+    within : {"fold", "run", "pooled"}
+        Where a score is taken.
+    least : int
+        Rows that a part must hold.
+
+    Raises
+    ------
+    DataError
+        A part holds fewer.
+    """
+    folds = read_folds(table)
     if within == "pooled":
         parts = np.zeros(len(table), np.int64)
     elif within == "fold":
@@ -223,8 +243,7 @@ def _find_parts(
     if fewest < least:
         raise DataError(
             f"{where}: a held-out {within} holds {fewest} rows. Allowed: {least} or more "
-            f"for a score within each {within}. Use fewer folds, within: run or fold, or "
-            "set within: pooled, which is biased."
+            f"for a score within each {within}. Use fewer folds, or set within to another part."
         )
     return parts
 

@@ -15,7 +15,8 @@ from neurodecode.core.artifacts import Predictions, Responses, Space
 from neurodecode.core.checks import check_finite, find_rows
 from neurodecode.core.errors import DataError
 from neurodecode.core.tables import Table
-from neurodecode.evaluation.summary import check_testable, find_units, read_folds
+from neurodecode.evaluation.held_out import check_predicted, find_parts
+from neurodecode.evaluation.summary import find_units, read_folds
 
 Within = Literal["fold", "run"]
 Unit = Literal["auto", "stimulus", "sample", "run", "session"]
@@ -67,12 +68,7 @@ def read_side_by_side(
     names = _name_rows(first)
     predicted = {}
     for label, given in predictions.items():
-        check_testable(given, where)
-        if given.of != "responses":
-            raise DataError(
-                f"{where}: '{label}' are predicted features. Give predicted responses (an encoding "
-                "step)."
-            )
+        check_predicted(given, where, f"'{label}'")
         ours = _name_rows(given)
         if len(ours) != len(names) or set(ours.tolist()) != set(names.tolist()):
             raise DataError(
@@ -111,7 +107,7 @@ def read_side_by_side(
                 f"{measured.shape[1]}. Give the responses that the encoder was fitted to."
             )
     return SideBySide(
-        predicted, measured, _find_parts(table, folds, within, where),
+        predicted, measured, find_parts(table, within, where),
         _find_units(table, responses, unit, where), table, first.space,
     )  # fmt: skip
 
@@ -120,18 +116,6 @@ def _name_rows(predictions: Predictions) -> np.ndarray:
     """Return a name for each row: a sample may be tested in several folds."""
     folds = read_folds(predictions.rows).astype(str)
     return np.char.add(np.char.add(predictions.rows["sample_id"].astype(str), "/"), folds)
-
-
-def _find_parts(table: Table, folds: np.ndarray, within: Within, where: str) -> np.ndarray:
-    columns = [folds] if within == "fold" else [folds, find_units(table, "run", where)]
-    parts = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].ravel()
-    least = int(np.bincount(parts).min())
-    if least < 3:
-        raise DataError(
-            f"{where}: a held-out {within} holds {least} rows. Allowed: 3 or more for a score "
-            f"within each {within}. Use fewer folds."
-        )
-    return parts
 
 
 def _find_units(table: Table, responses: Responses, unit: Unit, where: str) -> np.ndarray:

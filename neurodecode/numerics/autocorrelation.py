@@ -22,6 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurodecode.numerics.drift import compute_cosines, make_polynomials
+
 MOST_DRIFTS = 12
 GONE = 1e-6
 
@@ -148,11 +150,9 @@ def count_drifts(
 
 def _make_drifts(n_rows: int, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Return polynomials and cosines of unit length, the slowest first, (n_rows, most) each."""
-    polynomials = np.polynomial.legendre.legvander(np.linspace(-1, 1, n_rows), most)
-    polynomials = np.linalg.qr(polynomials)[0][:, 1:]
-    place = np.arange(n_rows)[:, None] + 0.5
-    cosines = np.sqrt(2 / n_rows) * np.cos(np.pi * place * np.arange(1, most + 1) / n_rows)
-    return polynomials, cosines
+    polynomials = np.linalg.qr(make_polynomials(n_rows, most))[0][:, 1:]
+    cosines = compute_cosines(np.arange(n_rows), n_rows, np.arange(1, most + 1))
+    return polynomials, np.sqrt(2 / n_rows) * cosines
 
 
 def _measure_kurtosis(values: np.ndarray) -> np.ndarray:

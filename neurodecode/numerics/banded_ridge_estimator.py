@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from neurodecode.core.errors import DataError
 from neurodecode.numerics.band_weights import CONCENTRATIONS, make_band_weights
 from neurodecode.numerics.banded_ridge import fit_banded_ridge_cv, predict_bands
-from neurodecode.numerics.inner_folds import assign_folds
+from neurodecode.numerics.estimator_inputs import deal_rows, find_edges, read_fit_inputs
 from neurodecode.numerics.ridge import DEFAULT_ALPHAS, RidgeOptions, predict_ridge
 
 
@@ -106,20 +105,8 @@ class BandedRidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ValueError
             Values that cannot be fitted; the message says which.
         """
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            multi_output=True,
-            y_numeric=True,
-            dtype=[np.float64, np.float32],
-            ensure_min_samples=2,
-        )
-        y = np.asarray(y)
-        targets = y.reshape(len(y), -1)
-        sizes = [X.shape[1]] if self.bands is None else [int(size) for size in self.bands]
-        edges = np.concatenate([[0], np.cumsum(sizes)]).astype(int).tolist()
-        self._bands = list(itertools.pairwise(edges))
+        X, targets, one = read_fit_inputs(self, X, y)
+        self._bands = find_edges(self.bands, X.shape[1])
         options = RidgeOptions(
             scoring=self.scoring,  # type: ignore[arg-type]
             standardize=self.standardize,
@@ -132,13 +119,12 @@ class BandedRidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             candidates = self.n_candidates
             if np.ndim(candidates) == 0:
                 candidates = make_band_weights(
-                    len(sizes),
+                    len(self._bands),
                     int(candidates),
                     np.atleast_1d(self.concentration).tolist(),
                     self.seed,
                 )
-            groups = np.arange(len(X)) if groups is None else np.asarray(groups)
-            folds = assign_folds(groups, self.n_inner_folds, self.seed)
+            folds = deal_rows(X, groups, self.n_inner_folds, self.seed)
             alphas = np.atleast_1d(np.asarray(self.alphas, np.float64))
             fit = fit_banded_ridge_cv(
                 X, targets, self._bands, folds, candidates, alphas, options,
@@ -146,8 +132,8 @@ class BandedRidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )  # fmt: skip
         except DataError as error:
             raise ValueError(str(error)) from error
-        self.coef_ = fit.weights[:, 0] if y.ndim == 1 else fit.weights.T
-        self.intercept_ = float(fit.intercept[0]) if y.ndim == 1 else fit.intercept
+        self.coef_ = fit.weights[:, 0] if one else fit.weights.T
+        self.intercept_ = float(fit.intercept[0]) if one else fit.intercept
         self.deltas_ = fit.deltas
         self.best_alphas_ = fit.best_alphas
         self.cv_scores_ = fit.scores

@@ -17,10 +17,10 @@ from neurodecode.numerics.banded_ridge import (
     predict_bands,
 )
 from neurodecode.numerics.banded_ridge_problem import Bands
-from neurodecode.numerics.inner_folds import assign_inner_folds
-from neurodecode.numerics.ridge import choose_form, predict_ridge
+from neurodecode.numerics.inner_folds import Roles, check_roles
+from neurodecode.numerics.ridge import predict_ridge
+from neurodecode.numerics.ridge_folds import label_training_rows, share_inner_parts
 from neurodecode.numerics.ridge_grid import RidgeOptions
-from neurodecode.numerics.ridge_problem import share_parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class OuterBandedFit:
 
 def fit_banded_folds(
     read: Callable[[int], tuple[np.ndarray, np.ndarray]],
-    roles: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    roles: Roles,
     groups: np.ndarray,
     bands: Bands,
     candidates: np.ndarray,
@@ -71,26 +71,11 @@ def fit_banded_folds(
     by_band : bool
         Predict with each band alone, too.
     """
-    train = [part[0] for part in roles]
-    for k, (rows, _, test) in enumerate(roles):
-        if len(rows) < 2 or not len(test):
-            raise DataError(
-                f"banded ridge: fold {k} has {len(rows)} training and {len(test)} test rows. "
-                "Allowed: two training rows and one test row at least. Change the split "
-                "(evaluation.split)."
-            )
-    if any(not len(part[1]) for part in roles):
-        folds = assign_inner_folds(groups, train, n_inner_folds, seed)
-    else:
-        folds = np.full((len(roles), len(groups)), -1)
-        for labels, rows in zip(folds, train, strict=True):
-            labels[rows] = 0
+    check_roles(roles, "banded ridge")
+    chosen_inside = any(not len(part[1]) for part in roles)
+    folds = label_training_rows(roles, groups, n_inner_folds if chosen_inside else None, seed)
     data = read(0) if shared else None
-    parts = None
-    if data is not None and not any(len(part[1]) for part in roles):
-        smallest = min(len(rows) for rows in train)
-        if choose_form(data[0].shape[1], smallest, options.solver) == "primal":
-            parts = share_parts(*data, folds, options.block_rows)
+    parts = share_inner_parts(data, roles, folds, options) if data else None
     for k, (_, validation, test) in enumerate(roles):
         X, Y = data or read(k)
         try:

@@ -110,33 +110,6 @@ def make_projection(regressors: np.ndarray, kept: np.ndarray, where: str) -> Pro
     return made
 
 
-def make_fast_cosines(n_scans: int, t_r: float, low_pass_hz: float) -> np.ndarray:
-    """Return the cosines of a run that are faster than a frequency.
-
-    Parameters
-    ----------
-    n_scans : int
-    t_r : float
-        Seconds.
-    low_pass_hz : float
-        Slower ones are not returned; order k has k / (2 n_scans t_r) hertz.
-
-    Returns
-    -------
-    basis : array, shape (n_scans, n_fast)
-        Orthonormal.
-
-    Examples
-    --------
-    >>> make_fast_cosines(100, 2.0, 0.2).shape
-    (100, 19)
-    """
-    first = int(np.floor(2 * n_scans * t_r * low_pass_hz + 1e-9)) + 1
-    orders = np.arange(first, n_scans)
-    place = (np.arange(n_scans) + 0.5) / n_scans
-    return np.sqrt(2 / n_scans) * np.cos(np.pi * place[:, None] * orders)
-
-
 def interpolate_scans(signals: np.ndarray, kept: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     """Return signals whose other scans lie on straight lines between those kept.
 

@@ -1,9 +1,10 @@
-"""Slow drift of a run: its basis, and what is left of a signal without it.
+"""Slow drift of a run: its basis, and what is left of a signal without it. Fast cosines, too.
 
 Polynomials are Legendre's, on the run's own span; cosines are those of the discrete cosine
 transform below a frequency, as in SPM and nilearn (Friston et al. 2000, NeuroImage 12, 466-477):
 for a run of n scans and a cut-off of c seconds, orders 1 to floor(2 n t_r / c). Both are removed by
-projection, which is least squares on the run alone.
+projection, which is least squares on the run alone. Where scans are missing, the others keep their
+places in time.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import numpy as np
 from neurodecode.core.errors import DataError
 
 
-def make_polynomials(n_scans: int, degree: int) -> np.ndarray:
+def make_polynomials(scans: int | np.ndarray, degree: int) -> np.ndarray:
     """Return Legendre polynomials of degree 0 to ``degree`` over a run.
 
     Parameters
     ----------
-    n_scans : int
+    scans : int or array, shape (n_scans,)
+        How many; or the number of each, ascending from 0, where some are missing.
     degree : int
 
     Returns
@@ -30,25 +32,29 @@ def make_polynomials(n_scans: int, degree: int) -> np.ndarray:
     >>> make_polynomials(3, 1).tolist()
     [[1.0, -1.0], [1.0, 0.0], [1.0, 1.0]]
     """
-    place = np.linspace(-1, 1, n_scans) if n_scans > 1 else np.zeros(n_scans)
+    numbers = _number(scans)
+    place = 2 * numbers / numbers[-1] - 1 if len(numbers) > 1 else np.zeros(len(numbers))
     return np.polynomial.legendre.legvander(place, degree)
 
 
-def make_cosines(n_scans: int, t_r: float, cutoff_s: float) -> np.ndarray:
+def make_cosines(scans: int | np.ndarray, t_r: float, cutoff_s: float) -> np.ndarray:
     """Return a constant and all cosines whose period is at least a cut-off.
 
     Parameters
     ----------
-    n_scans : int
+    scans : int or array, shape (n_scans,)
+        As in ``make_polynomials``.
     t_r : float
         Seconds.
     cutoff_s : float
-        Shortest period that counts as drift, seconds; SPM takes 128.
+        Shortest period that counts as drift, seconds; SPM takes 128. Infinite for the constant
+        alone.
 
     Returns
     -------
     basis : array, shape (n_scans, n_orders + 1)
-        Cosines with sum of squares 1; the constant, which comes first, is 1.
+        Cosines with sum of squares 1 over a run without gaps; the constant, which comes first,
+        is 1.
 
     Examples
     --------
@@ -56,10 +62,56 @@ def make_cosines(n_scans: int, t_r: float, cutoff_s: float) -> np.ndarray:
     (100, 4)
     """
     # a run that holds a whole number of half periods must not lose one to rounding
-    n_orders = min(n_scans - 1, int(np.floor(2 * n_scans * t_r / cutoff_s + 1e-9)))
-    place = (np.arange(n_scans) + 0.5) / n_scans
-    cosines = np.sqrt(2 / n_scans) * np.cos(np.pi * place[:, None] * np.arange(1, n_orders + 1))
-    return np.concatenate([np.ones((n_scans, 1)), cosines], axis=1)
+    numbers = _number(scans)
+    span = numbers[-1] + 1  # of the run, in scans
+    n_orders = min(len(numbers) - 1, int(np.floor(2 * span * t_r / cutoff_s + 1e-9)))
+    cosines = compute_cosines(numbers, span, np.arange(1, n_orders + 1))
+    return np.concatenate([np.ones((len(numbers), 1)), np.sqrt(2 / span) * cosines], axis=1)
+
+
+def make_fast_cosines(n_scans: int, t_r: float, low_pass_hz: float) -> np.ndarray:
+    """Return the cosines of a run that are faster than a frequency.
+
+    Parameters
+    ----------
+    n_scans : int
+    t_r : float
+        Seconds.
+    low_pass_hz : float
+        Slower ones are not returned; order k has k / (2 n_scans t_r) hertz.
+
+    Returns
+    -------
+    basis : array, shape (n_scans, n_fast)
+        Orthonormal.
+
+    Examples
+    --------
+    >>> make_fast_cosines(100, 2.0, 0.2).shape
+    (100, 19)
+    """
+    first = int(np.floor(2 * n_scans * t_r * low_pass_hz + 1e-9)) + 1
+    orders = np.arange(first, n_scans)
+    return np.sqrt(2 / n_scans) * compute_cosines(np.arange(n_scans), n_scans, orders)
+
+
+def compute_cosines(numbers: np.ndarray, span: float, orders: np.ndarray) -> np.ndarray:
+    """Return cosines of amplitude 1 (DCT-II), shape (n_scans, n_orders).
+
+    Parameters
+    ----------
+    numbers : array, shape (n_scans,)
+        Of each scan, from 0.
+    span : float
+        Of the run, in scans.
+    orders : array of int, shape (n_orders,)
+        Half periods per run.
+    """
+    return np.cos(np.pi * (numbers[:, None] + 0.5) * orders / span)
+
+
+def _number(scans: int | np.ndarray) -> np.ndarray:
+    return scans if isinstance(scans, np.ndarray) else np.arange(scans)
 
 
 def remove_drift(

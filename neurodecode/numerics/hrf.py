@@ -62,16 +62,7 @@ def compute_impulse_response(times_s: np.ndarray, hrf: Hrf = SPM) -> np.ndarray:
     >>> float(compute_impulse_response(np.array([-1.0, 0.0])).sum())
     0.0
     """
-    from scipy.special import gammaln
-
-    t = np.maximum(np.asarray(times_s, np.float64), 0.0)
-    with np.errstate(divide="ignore"):
-        log = np.log(t)
-    total = np.zeros_like(t)
-    for sign, delay, scale in _list_densities(hrf):
-        shape = delay / scale
-        total += sign * np.exp((shape - 1) * log - t / scale - gammaln(shape)) / scale**shape
-    return total / (1 - hrf.ratio)
+    return subtract_densities(times_s, hrf) / (1 - hrf.ratio)
 
 
 def integrate_response(times_s: np.ndarray, hrf: Hrf = SPM) -> np.ndarray:
@@ -82,13 +73,32 @@ def integrate_response(times_s: np.ndarray, hrf: Hrf = SPM) -> np.ndarray:
     >>> integrate_response(np.array([-1.0, 1e3])).tolist()
     [0.0, 1.0]
     """
+    return subtract_areas(times_s, hrf) / (1 - hrf.ratio)
+
+
+def subtract_densities(times_s: np.ndarray, hrf: Hrf = SPM) -> np.ndarray:
+    """Return g(t; a₁, b₁) - ρ g(t; a₂, b₂), not scaled, per second; 0 before 0."""
+    from scipy.special import gammaln
+
+    t = np.maximum(np.asarray(times_s, np.float64), 0.0)
+    with np.errstate(divide="ignore"):
+        log = np.log(t)
+    total = np.zeros_like(t)
+    for sign, delay, scale in _list_densities(hrf):
+        shape = delay / scale
+        total += sign * np.exp((shape - 1) * log - t / scale - gammaln(shape)) / scale**shape
+    return total
+
+
+def subtract_areas(times_s: np.ndarray, hrf: Hrf = SPM) -> np.ndarray:
+    """Return the integral of ``subtract_densities`` up to a time; 0 before 0."""
     from scipy.special import gammainc
 
     t = np.maximum(np.asarray(times_s, np.float64), 0.0)
     total = np.zeros_like(t)
     for sign, delay, scale in _list_densities(hrf):
         total += sign * gammainc(delay / scale, t / scale)
-    return total / (1 - hrf.ratio)
+    return total
 
 
 def respond_to_events(

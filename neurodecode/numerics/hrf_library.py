@@ -1,11 +1,8 @@
 """A library of haemodynamic responses that spans how early and how wide responses are.
 
-Each is a difference of two gamma densities (Friston et al. 1998, NeuroImage 7:30),
-
-    h(t) = g(t; a, b) - ratio g(t; a', b'),    g(t; a, b) = t^(a - 1) exp(-t / b) / (b^a Gamma(a)),
-
-set by when and how wide it peaks: a density peaks at (a - 1) b and is about 2.355 b sqrt(a - 1)
-wide at half its height, so that a - 1 = (2.355 peak / fwhm)² and b = peak / (a - 1). SPM's
+Each is a difference of two gamma densities g(t; a, b), computed by numerics/hrf.py and set by when
+and how wide it peaks: a density peaks at (a - 1) b and is about 2.355 b sqrt(a - 1) wide at half
+its height, so that a - 1 = (2.355 peak / fwhm)² and b = peak / (a - 1), in seconds. SPM's
 canonical response peaks at 5 s with 5.3 s, its undershoot at 15 s with 9.1 s and a sixth of the
 area.
 
@@ -18,6 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
+from neurodecode.numerics.hrf import Hrf, subtract_areas, subtract_densities
 
 FWHM_OF_SD = 2 * np.sqrt(2 * np.log(2))
 
@@ -42,6 +41,13 @@ class HrfShape:
     undershoot_delay_s: float = 10.0
     undershoot_fwhm_s: float = 9.12
     undershoot_ratio: float = 1 / 6
+
+    def to_hrf(self) -> Hrf:
+        """Return the two gamma densities that peak so."""
+        delay_s, scale_s = _find_gamma(self.peak_s, self.fwhm_s)
+        later_s = self.peak_s + self.undershoot_delay_s
+        late_s, late_scale_s = _find_gamma(later_s, self.undershoot_fwhm_s)
+        return Hrf(delay_s, late_s, scale_s, late_scale_s, self.undershoot_ratio)
 
 
 CANONICAL = HrfShape()
@@ -99,21 +105,13 @@ def make_hrf_library(
 
 def _respond(times_s: np.ndarray, shape: HrfShape, duration_s: float) -> np.ndarray:
     """Return the impulse response, or its integral over the duration, up to a factor."""
-    from scipy.special import gammainc, gammaln
+    hrf = shape.to_hrf()
+    if duration_s > 0:
+        return subtract_areas(times_s, hrf) - subtract_areas(times_s - duration_s, hrf)
+    return subtract_densities(times_s, hrf)
 
-    parts = (
-        (shape.peak_s, shape.fwhm_s, 1.0),
-        (shape.peak_s + shape.undershoot_delay_s, shape.undershoot_fwhm_s, -shape.undershoot_ratio),
-    )
-    total = np.zeros(np.shape(times_s))
-    for peak_s, fwhm_s, weight in parts:
-        a = (FWHM_OF_SD * peak_s / fwhm_s) ** 2 + 1
-        t = np.maximum(times_s, 0) * (a - 1) / peak_s
-        if duration_s > 0:
-            before = np.maximum(np.asarray(times_s) - duration_s, 0) * (a - 1) / peak_s
-            total += weight * (gammainc(a, t) - gammainc(a, before))
-        else:
-            with np.errstate(divide="ignore"):
-                log = np.log(t)
-            total += weight * np.exp((a - 1) * log - t - gammaln(a)) * (a - 1) / peak_s
-    return total
+
+def _find_gamma(peak_s: float, fwhm_s: float) -> tuple[float, float]:
+    """Return shape times scale, and scale, of the gamma density with a peak and a width."""
+    scale_s = fwhm_s**2 / (FWHM_OF_SD**2 * peak_s)
+    return peak_s + scale_s, scale_s

@@ -8,6 +8,19 @@ import numpy as np
 
 from neurodecode.core.errors import DataError
 
+Roles = Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]  # rows that train, validate and test
+
+
+def check_roles(roles: Roles, where: str) -> None:
+    """Raise DataError for an outer fold that cannot be fitted, or has nothing to predict."""
+    for k, (rows, _, test) in enumerate(roles):
+        if len(rows) < 2 or not len(test):
+            raise DataError(
+                f"{where}: fold {k} has {len(rows)} training and {len(test)} test rows. Allowed: "
+                "two training rows and one test row at least. Change the split "
+                "(evaluation.split)."
+            )
+
 
 def assign_folds(groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     """Deal groups of rows to folds of about equal size.

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from neurodecode.core.errors import DataError
-from neurodecode.numerics.inner_folds import assign_folds
+from neurodecode.numerics.estimator_inputs import deal_rows, read_fit_inputs
 from neurodecode.numerics.kernel_ridge import Kernel, fit_kernel_ridge_cv, predict_kernel_ridge
 from neurodecode.numerics.ridge import DEFAULT_ALPHAS, RidgeOptions
 
@@ -94,16 +94,7 @@ class KernelRidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ValueError
             Values that cannot be fitted; the message says which.
         """
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            multi_output=True,
-            y_numeric=True,
-            dtype=[np.float64, np.float32],
-            ensure_min_samples=2,
-        )
-        y = np.asarray(y)
+        X, targets, one = read_fit_inputs(self, X, y)
         options = RidgeOptions(
             scoring=self.scoring,  # type: ignore[arg-type]
             standardize=self.standardize,
@@ -112,11 +103,10 @@ class KernelRidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             constant_targets=self.constant_targets,  # type: ignore[arg-type]
         )
         try:
-            groups = np.arange(len(X)) if groups is None else np.asarray(groups)
             self._fit = fit_kernel_ridge_cv(
                 X,
-                y.reshape(len(y), -1),
-                assign_folds(groups, self.n_inner_folds, self.seed),
+                targets,
+                deal_rows(X, groups, self.n_inner_folds, self.seed),
                 self._make_kernel(),
                 () if self.gammas is None else np.atleast_1d(self.gammas).tolist(),
                 np.atleast_1d(np.asarray(self.alphas, np.float64)),
@@ -124,7 +114,7 @@ class KernelRidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         except DataError as error:
             raise ValueError(str(error)) from error
-        fit, one = self._fit, y.ndim == 1
+        fit = self._fit
         self.dual_coef_ = fit.dual[:, 0] if one else fit.dual
         self.intercept_ = float(fit.intercept[0]) if one else fit.intercept
         self.X_fit_ = X

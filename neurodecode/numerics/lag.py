@@ -58,7 +58,7 @@ def make_shifted_regressors(
         Added to the onsets; negative ones move events earlier.
     n_conditions : int
     hrf : bool
-        Convolve with the canonical HRF of simulation_time.compute_hrf.
+        Convolve with SPM's canonical HRF, scaled to a peak of one.
     shortest_s : float
         Shorter events are made that long; 0 keeps instants, which get the area of one second.
 

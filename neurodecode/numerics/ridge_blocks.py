@@ -17,8 +17,7 @@ import numpy as np
 
 from neurodecode.core.artifacts import Array
 from neurodecode.core.checks import check_finite
-from neurodecode.core.errors import DataError
-from neurodecode.numerics.inner_folds import assign_inner_folds
+from neurodecode.numerics.inner_folds import Roles, assign_inner_folds, check_roles
 from neurodecode.numerics.moments import (
     FeatureMoments,
     TargetMoments,
@@ -98,7 +97,7 @@ class RidgeRows:
 
 
 def lay_out_rows(
-    roles: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    roles: Roles,
     groups: np.ndarray,
     n_alphas: int,
     n_inner_folds: int,
@@ -123,12 +122,7 @@ def lay_out_rows(
     DataError
         A fold without rows to train or test on, or without two inner folds.
     """
-    for k, (rows, _, test) in enumerate(roles):
-        if len(rows) < 2 or not len(test):
-            raise DataError(
-                f"ridge: fold {k} has {len(rows)} training and {len(test)} test rows. Allowed: two "
-                "training rows and one test row at least. Change the split (evaluation.split)."
-            )
+    check_roles(roles, "ridge")
     train = [part[0] for part in roles]
     labels = None
     if n_alphas > 1 and any(not len(part[1]) for part in roles):

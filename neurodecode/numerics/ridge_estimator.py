@@ -9,10 +9,10 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from neurodecode.core.errors import DataError
-from neurodecode.numerics.inner_folds import assign_folds
+from neurodecode.numerics.estimator_inputs import deal_rows, read_fit_inputs
 from neurodecode.numerics.ridge import (
     DEFAULT_ALPHAS,
     RidgeOptions,
@@ -106,17 +106,7 @@ class RidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ValueError
             Values that cannot be fitted; the message says which.
         """
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            multi_output=True,
-            y_numeric=True,
-            dtype=[np.float64, np.float32],
-            ensure_min_samples=2,
-        )
-        y = np.asarray(y)
-        targets = y.reshape(len(y), -1)
+        X, targets, one = read_fit_inputs(self, X, y)
         alphas = np.unique(np.atleast_1d(np.asarray(self.alphas, np.float64)))
         options = RidgeOptions(
             scoring=self.scoring,  # type: ignore[arg-type]
@@ -133,14 +123,12 @@ class RidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             if len(alphas) == 1:
                 fit = fit_ridge(X, targets, float(alphas[0]), options)
             else:
-                groups = np.arange(len(X)) if groups is None else np.asarray(groups)
-                check_consistent_length(X, groups)
-                folds = assign_folds(groups, self.n_inner_folds, self.seed)
+                folds = deal_rows(X, groups, self.n_inner_folds, self.seed)
                 fit = fit_ridge_cv(X, targets, folds, alphas, options)
         except DataError as error:
             raise ValueError(str(error)) from error
-        self.coef_ = fit.weights[:, 0] if y.ndim == 1 else fit.weights.T
-        self.intercept_ = float(fit.intercept[0]) if y.ndim == 1 else fit.intercept
+        self.coef_ = fit.weights[:, 0] if one else fit.weights.T
+        self.intercept_ = float(fit.intercept[0]) if one else fit.intercept
         self.best_alphas_ = fit.best_alphas
         self.alphas_ = fit.alphas
         self.cv_scores_ = fit.scores

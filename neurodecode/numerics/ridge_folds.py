@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurodecode.core.errors import DataError
-from neurodecode.numerics.inner_folds import assign_inner_folds
+from neurodecode.numerics.inner_folds import Roles, assign_inner_folds, check_roles
 from neurodecode.numerics.ridge import (
     RidgeFit,
     RidgeOptions,
@@ -21,7 +21,7 @@ from neurodecode.numerics.ridge import (
     predict_nested,
     predict_ridge,
 )
-from neurodecode.numerics.ridge_problem import share_parts
+from neurodecode.numerics.ridge_problem import Parts, share_parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class OuterFit:
 
 def fit_outer_folds(
     read: Callable[[int], tuple[np.ndarray, np.ndarray]],
-    roles: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    roles: Roles,
     groups: np.ndarray,
     alphas: Sequence[float],
     options: RidgeOptions,
@@ -78,26 +78,12 @@ def fit_outer_folds(
     OuterFit
         One per outer fold, in order.
     """
-    train = [part[0] for part in roles]
-    for k, (rows, _, test) in enumerate(roles):
-        if len(rows) < 2 or not len(test):
-            raise DataError(
-                f"ridge: fold {k} has {len(rows)} training and {len(test)} test rows. Allowed: two "
-                "training rows and one test row at least. Change the split (evaluation.split)."
-            )
+    check_roles(roles, "ridge")
     chosen_inside = len(set(alphas)) > 1 and any(not len(part[1]) for part in roles)
-    if chosen_inside or nested:
-        folds = assign_inner_folds(groups, train, n_inner_folds, seed)
-    else:
-        folds = np.full((len(roles), len(groups)), -1)
-        for labels, rows in zip(folds, train, strict=True):
-            labels[rows] = 0
+    n_dealt = n_inner_folds if chosen_inside or nested else None
+    folds = label_training_rows(roles, groups, n_dealt, seed)
     data = read(0) if shared else None
-    parts = None
-    if data is not None and chosen_inside and not any(len(part[1]) for part in roles):
-        smallest = min(len(rows) for rows in train)
-        if choose_form(data[0].shape[1], smallest, options.solver) == "primal":
-            parts = share_parts(*data, folds, options.block_rows)
+    parts = share_inner_parts(data, roles, folds, options) if data and chosen_inside else None
     for k, (rows, validation, test) in enumerate(roles):
         X, Y = data or read(k)
         try:
@@ -118,3 +104,35 @@ def fit_outer_folds(
         except DataError as error:
             raise DataError(f"fold {k}: {error}") from error
         yield OuterFit(fit, predictions, inside)
+
+
+def label_training_rows(
+    roles: Roles, groups: np.ndarray, n_inner_folds: int | None, seed: int
+) -> np.ndarray:
+    """Return the inner fold of each row in each outer fold, (n_outer_folds, n_samples).
+
+    -1 for rows that do not train; one inner fold of all training rows where n_inner_folds is None.
+    """
+    train = [part[0] for part in roles]
+    if n_inner_folds is not None:
+        return assign_inner_folds(groups, train, n_inner_folds, seed)
+    folds = np.full((len(roles), len(groups)), -1)
+    for labels, rows in zip(folds, train, strict=True):
+        labels[rows] = 0
+    return folds
+
+
+def share_inner_parts(
+    data: tuple[np.ndarray, np.ndarray], roles: Roles, folds: np.ndarray, options: RidgeOptions
+) -> list[Parts] | None:
+    """Return the moments of the inner folds of each outer fold, computed once for all.
+
+    None where alphas of any fold are chosen on validation rows, where the kernel form is taken, or
+    where they would not fit in memory.
+    """
+    if any(len(part[1]) for part in roles):
+        return None
+    smallest = min(len(part[0]) for part in roles)
+    if choose_form(data[0].shape[1], smallest, options.solver) != "primal":
+        return None
+    return share_parts(*data, folds, options.block_rows)

@@ -1,12 +1,9 @@
 """Simulated time: order of presentations, haemodynamics, autocorrelated noise and drift.
 
-HRF     difference of two gamma densities: Friston et al. 1998, NeuroImage 7:30, with the
-        parameters that SPM made canonical, h(t) = g(t; 6) - g(t; 16) / 6, where
-        g(t; a) = t^(a - 1) exp(-t) / Gamma(a). A gamma density peaks at a - 1 seconds, which is
-        how the peak is set here. A stimulus that lasts is the integral of h over its duration,
-        in closed form through the incomplete gamma function.
+HRF     the difference of two gamma densities of numerics/hrf.py, with scales of 1 s. Such a density
+        peaks one second before its delay, which is how the peak is set here.
 Noise   stationary first-order autoregression: e[t] = rho e[t-1] + sqrt(1 - rho²) w[t].
-Drift   the three slowest cosines of a run (DCT-II), as in SPM's high-pass basis.
+Drift   the three slowest cosines of a run; see numerics/drift.py.
 
 Every function here deals with one run; what works in time never crosses the edge of a run.
 """
@@ -14,6 +11,9 @@ Every function here deals with one run; what works in time never crosses the edg
 from __future__ import annotations
 
 import numpy as np
+
+from neurodecode.numerics.drift import compute_cosines
+from neurodecode.numerics.hrf import Hrf, subtract_areas, subtract_densities
 
 N_COSINES = 3
 HRF_LENGTH_S = 40.0
@@ -88,30 +88,13 @@ def compute_hrf(
     >>> compute_hrf(np.array([-1.0, 0.0, 5.0])).tolist()
     [0.0, 0.0, 1.0]
     """
-    from scipy.special import gammainc, gammaln
-
-    shapes = (peak_s + 1, undershoot_s + 1)
-    weights = (1.0, -undershoot_ratio)
-
-    def density(t: np.ndarray) -> np.ndarray:
-        t = np.maximum(t, 0)
-        with np.errstate(divide="ignore"):
-            log = np.log(t)
-        return sum(
-            w * np.exp((a - 1) * log - t - gammaln(a))
-            for a, w in zip(shapes, weights, strict=True)
-        )  # fmt: skip
-
-    def area(t: np.ndarray) -> np.ndarray:
-        return sum(
-            w * gammainc(a, np.maximum(t, 0)) for a, w in zip(shapes, weights, strict=True)
-        )  # fmt: skip
-
+    hrf = Hrf(peak_s + 1, undershoot_s + 1, ratio=undershoot_ratio)
     times_s = np.asarray(times_s, np.float64)
-    peak = density(np.array(peak_s))
+    peak = subtract_densities(np.array(peak_s), hrf)
     if duration_s == 0:
-        return density(times_s) / peak
-    return (area(times_s) - area(times_s - duration_s)) / duration_s / peak
+        return subtract_densities(times_s, hrf) / peak
+    area = subtract_areas(times_s, hrf) - subtract_areas(times_s - duration_s, hrf)
+    return area / duration_s / peak
 
 
 def simulate_bold(
@@ -172,6 +155,6 @@ def make_ar1_noise(n: int, n_vertices: int, rho: float, rng: np.random.Generator
 def make_drift(n: int, n_vertices: int, rng: np.random.Generator) -> np.ndarray:
     """Return slow drift of mean 0 over the run and expected variance 1, shape (n, n_vertices)."""
     orders = np.arange(1, min(N_COSINES, n - 1) + 1)
-    basis = np.sqrt(2) * np.cos(np.pi * (np.arange(n)[:, None] + 0.5) * orders / n)
+    basis = np.sqrt(2) * compute_cosines(np.arange(n), n, orders)
     weights = rng.standard_normal((len(orders), n_vertices)) / np.sqrt(len(orders))
     return (basis @ weights).astype(np.float32)

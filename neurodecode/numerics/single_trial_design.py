@@ -53,42 +53,6 @@ class RunDesign:
         return self.trials[hrf].T @ data, (data**2).sum(axis=0) - (taken**2).sum(axis=0)
 
 
-def make_drift(
-    times_s: np.ndarray, t_r: float, model: str, cutoff_s: float, degree: int
-) -> np.ndarray:
-    """Return a constant and slow drift.
-
-    Parameters
-    ----------
-    times_s : array, shape (n_scans,)
-        Ascending; scans may be left out.
-    t_r : float
-        Seconds.
-    model : {"cosine", "polynomial", "none"}
-        Cosines (DCT-II) of periods down to the cutoff, as SPM and nilearn make them; Legendre
-        polynomials up to a degree; or the constant alone.
-    cutoff_s : float
-    degree : int
-
-    Returns
-    -------
-    drift : array, shape (n_scans, 1 + n_drifts)
-
-    Examples
-    --------
-    >>> make_drift(np.arange(100) * 2.0, 2.0, "cosine", 128.0, 0).shape
-    (100, 4)
-    """
-    duration_s = times_s[-1] - times_s[0] + t_r
-    place = (times_s - times_s[0] + t_r / 2) / duration_s
-    if model == "polynomial":
-        return np.polynomial.legendre.legvander(2 * place - 1, degree)
-    n_cosines = 0
-    if model == "cosine":
-        n_cosines = min(int(np.floor(2 * duration_s / cutoff_s + 1e-9)), len(times_s) - 1)
-    return np.cos(np.pi * place[:, None] * np.arange(n_cosines + 1))
-
-
 def make_run_design(
     times_s: np.ndarray,
     onsets_s: np.ndarray,

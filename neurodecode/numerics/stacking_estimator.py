@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from neurodecode.core.errors import DataError
 from neurodecode.numerics.banded_ridge_checks import check_bands
-from neurodecode.numerics.inner_folds import assign_folds
+from neurodecode.numerics.estimator_inputs import deal_rows, find_edges, read_fit_inputs
 from neurodecode.numerics.ridge import DEFAULT_ALPHAS, RidgeOptions, predict_ridge
 from neurodecode.numerics.stacking import fit_stacked_cv, predict_stacked_bands
 
@@ -86,19 +85,8 @@ class StackedRidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ValueError
             Values that cannot be fitted; the message says which.
         """
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            multi_output=True,
-            y_numeric=True,
-            dtype=[np.float64, np.float32],
-            ensure_min_samples=2,
-        )
-        y = np.asarray(y)
-        sizes = [X.shape[1]] if self.bands is None else [int(size) for size in self.bands]
-        edges = np.concatenate([[0], np.cumsum(sizes)]).astype(int).tolist()
-        self._bands = list(itertools.pairwise(edges))
+        X, targets, one = read_fit_inputs(self, X, y)
+        self._bands = find_edges(self.bands, X.shape[1])
         options = RidgeOptions(
             scoring=self.scoring,  # type: ignore[arg-type]
             standardize=self.standardize,
@@ -107,13 +95,12 @@ class StackedRidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         )
         try:
             check_bands(self._bands, X.shape[1])
-            groups = np.arange(len(X)) if groups is None else np.asarray(groups)
-            folds = assign_folds(groups, self.n_inner_folds, self.seed)
+            folds = deal_rows(X, groups, self.n_inner_folds, self.seed)
             alphas = np.atleast_1d(np.asarray(self.alphas, np.float64))
-            fit = fit_stacked_cv(X, y.reshape(len(y), -1), self._bands, folds, alphas, options)
+            fit = fit_stacked_cv(X, targets, self._bands, folds, alphas, options)
         except DataError as error:
             raise ValueError(str(error)) from error
-        self._fit, one = fit, y.ndim == 1
+        self._fit = fit
         self.coef_ = fit.weights[:, 0] if one else fit.weights.T
         self.intercept_ = float(fit.intercept[0]) if one else fit.intercept
         self.shares_, self.best_alphas_ = fit.shares, fit.best_alphas

@@ -113,10 +113,8 @@ class InteractiveMap(Stage):
             self.divide_by_ceiling, self.ceiling_min,
         )  # fmt: skip
         shown = choose_values(scores, rule, self.stage, ceiling)
-        passing = shown.values[shown.passes]
         scale = choose_scale(
-            passing if len(passing) else shown.values[np.isfinite(shown.values)],
-            shown.label, chance=shown.chance, sides=self.sides, colours=self.colours,
+            shown.drawn, shown.label, chance=shown.chance, sides=self.sides, colours=self.colours,
             limits=self.limits, threshold=self.value_threshold, where=self.stage,
         )  # fmt: skip
         kind = self.view

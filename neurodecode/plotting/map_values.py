@@ -64,6 +64,11 @@ class MapValues:
     chance: float | None
     notes: tuple[str, ...]
 
+    @property
+    def drawn(self) -> np.ndarray:
+        """Values that colours must reach: those that pass; where none does, all there are."""
+        return self.values[self.passes if self.passes.any() else np.isfinite(self.values)]
+
 
 def choose_values(
     scores: Scores, rule: ShowRule, where: str, ceiling: Scores | None = None

@@ -124,10 +124,8 @@ class VolumeMap(Stage):
             self.divide_by_ceiling, self.ceiling_min,
         )  # fmt: skip
         shown = choose_values(scores, rule, self.stage, ceiling)
-        drawn = shown.values[shown.passes]
         scale = choose_scale(
-            drawn if len(drawn) else shown.values[np.isfinite(shown.values)],
-            shown.label, chance=shown.chance, sides=self.sides, colours=self.colours,
+            shown.drawn, shown.label, chance=shown.chance, sides=self.sides, colours=self.colours,
             limits=self.limits, threshold=self.value_threshold, where=self.stage,
         )  # fmt: skip
         title, notices = self.title or scores.metric, find_leakage(scores.notices)

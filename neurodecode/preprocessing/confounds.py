@@ -24,10 +24,9 @@ from neurodecode.core.stage import Sight, Stage
 from neurodecode.numerics.confounds import (
     Projection,
     interpolate_scans,
-    make_fast_cosines,
     make_projection,
 )
-from neurodecode.numerics.drift import make_cosines, make_polynomials
+from neurodecode.numerics.drift import make_cosines, make_fast_cosines, make_polynomials
 
 CENSORED = "censored"
 BLOCK_VOXELS = 4096

@@ -18,6 +18,7 @@ from neurodecode.core.checks import check_finite
 from neurodecode.core.errors import DataError
 from neurodecode.core.lineage import ContactKind
 from neurodecode.core.stage import Sight, Stage
+from neurodecode.numerics.drift import make_cosines, make_polynomials
 from neurodecode.numerics.hrf_library import CANONICAL, HrfShape
 from neurodecode.numerics.single_trial import (
     choose_fractions,
@@ -30,7 +31,6 @@ from neurodecode.numerics.single_trial_design import (
     RunDesign,
     count_components,
     find_noise_components,
-    make_drift,
 )
 from neurodecode.preprocessing.trial_designs import Scans, leave_out_cut_off, make_designs
 from neurodecode.preprocessing.trial_outputs import describe_fit, tabulate_trials
@@ -240,16 +240,21 @@ class SingleTrialBetas(Stage):
     def _make_designs(
         self, runs: Sequence[TrialRun], t_r: float, noise: Sequence[np.ndarray] = ()
     ) -> list[RunDesign]:
-        drifts = []
-        for run in runs:
-            minutes = (run.times_s[-1] - run.times_s[0] + t_r) / 60
-            degree = round(minutes / 2) if self.degree is None else self.degree
-            drifts.append(make_drift(run.times_s, t_r, self.drift, self.cutoff_s, degree))
+        drifts = [self._make_drift(run.times_s, t_r) for run in runs]
         pairs = zip(drifts, noise or [d[:, :0] for d in drifts], strict=True)
         return make_designs(
             runs, self._list_shapes(), [np.column_stack(pair) for pair in pairs],
             separate=self.method == "separate", apart=self.method == "all", where=self.stage,
         )  # fmt: skip
+
+    def _make_drift(self, times_s: np.ndarray, t_r: float) -> np.ndarray:
+        """Return a constant and slow drift of one run, (n_scans, n_drifts)."""
+        numbers = (times_s - times_s[0]) / t_r
+        if self.drift == "polynomial":
+            minutes = (times_s[-1] - times_s[0] + t_r) / 60
+            degree = round(minutes / 2) if self.degree is None else self.degree
+            return make_polynomials(numbers, degree)
+        return make_cosines(numbers, t_r, self.cutoff_s if self.drift == "cosine" else np.inf)
 
     def _score(self, designs: Sequence[RunDesign], scans: Scans) -> np.ndarray:
         """Return R² of each response of the library, (n_hrfs, n_voxels)."""

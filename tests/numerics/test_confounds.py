@@ -6,10 +6,9 @@ import pytest
 from neurodecode.core.errors import DataError
 from neurodecode.numerics.confounds import (
     interpolate_scans,
-    make_fast_cosines,
     make_projection,
 )
-from neurodecode.numerics.drift import make_cosines, make_polynomials
+from neurodecode.numerics.drift import make_cosines, make_fast_cosines, make_polynomials
 
 N, N_VOXELS, T_R = 120, 7, 2.0
 ALL = np.ones(N, bool)

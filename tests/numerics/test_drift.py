@@ -38,6 +38,13 @@ def test_cosines_are_those_of_nilearn(n, t_r, cutoff_s):
     np.testing.assert_allclose(ours[:, 1:], theirs[:, :-1], atol=1e-12)
 
 
+def test_scans_left_out_leave_the_drift_of_the_others_as_it_was():
+    some = np.r_[0:50, 80:200]
+    np.testing.assert_allclose(make_cosines(some, 2.0, 128.0), make_cosines(200, 2.0, 128.0)[some])
+    np.testing.assert_allclose(make_polynomials(some, 3), make_polynomials(200, 3)[some])
+    assert make_cosines(some, 2.0, np.inf).tolist() == [[1.0]] * 170
+
+
 def test_what_is_faster_than_the_cut_off_stays():
     t = np.arange(300) * 2.0
     slow, fast = np.cos(2 * np.pi * t / 300), np.sin(2 * np.pi * t / 20)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from neurodecode.numerics.drift import make_cosines
 from neurodecode.numerics.hrf_library import CANONICAL, HrfShape, compute_response
 from neurodecode.numerics.single_trial import (
     choose_fractions,
@@ -14,7 +15,6 @@ from neurodecode.numerics.single_trial_design import (
     find_cut_off,
     find_hidden,
     find_noise_components,
-    make_drift,
     make_run_design,
     measure_dependence,
 )
@@ -27,9 +27,7 @@ def make_run(n_trials=12, isi_s=3.0, n_voxels=5, seed=0, conditions=None):
     times_s = np.arange(60) * 1.2
     onsets = 2 + np.arange(n_trials) * isi_s
     kinds = np.arange(n_trials) % 3
-    nuisance = np.column_stack(
-        [make_drift(times_s, 1.2, "cosine", 60.0, 0), rng.normal(size=(60, 2))]
-    )
+    nuisance = np.column_stack([make_cosines(60, 1.2, 60.0), rng.normal(size=(60, 2))])
     design = make_run_design(
         times_s, onsets, np.full(n_trials, 0.5),
         np.arange(n_trials) if conditions is None else conditions, kinds, SHAPES, nuisance,
@@ -140,25 +138,6 @@ def test_fractions_cannot_be_chosen_without_repeats_in_other_runs():
     betas = [np.ones((1, 12, 3))] * 2
     with pytest.raises(ValueError, match="two runs"):
         choose_fractions(runs, betas, [b[0] for b in betas])
-
-
-def test_drift_is_that_of_nilearn():
-    from nilearn.glm.first_level import make_first_level_design_matrix
-
-    times_s = np.arange(200) * 2.0
-    theirs = make_first_level_design_matrix(times_s, drift_model="cosine", high_pass=1 / 128)
-    ours = make_drift(times_s, 2.0, "cosine", 128.0, 0)
-    assert ours.shape[1] == theirs.shape[1]
-    for column in theirs.to_numpy().T:
-        left = column - ours @ np.linalg.lstsq(ours, column, rcond=None)[0]
-        assert np.abs(left).max() < 1e-8
-    assert make_drift(times_s, 2.0, "none", 128.0, 0).shape == (200, 1)
-    powers = make_drift(times_s, 2.0, "polynomial", 128.0, 3)
-    line = np.vander(times_s, 4)
-    assert np.abs(line - powers @ np.linalg.lstsq(powers, line, rcond=None)[0]).max() < 1e-6
-    # scans that were left out leave the others' drift as it was
-    some = np.r_[0:50, 80:200]
-    np.testing.assert_allclose(make_drift(times_s[some], 2.0, "cosine", 128.0, 0), ours[some])
 
 
 def test_trials_that_no_scan_sees_or_that_coincide_are_found():

@@ -31,6 +31,11 @@ def test_nearness_to_corrected_p_is_a_share_of_its_logarithm() -> None:
     assert choose(scores, q_threshold=1.0).passes.tolist() == [True, True, True, False, False]
 
 
+def test_colours_reach_what_passes_or_all_there_is() -> None:
+    assert choose(make(), value_threshold=0.3).drawn.tolist() == [0.5, -0.4]
+    assert choose(make(), value_threshold=9.0).drawn.tolist() == [0.5, 0.2, -0.4, 0.1]
+
+
 def test_the_farther_of_two_thresholds_counts() -> None:
     scores = make(q=np.array([0.001, 0.001, 0.05**0.5, 0.001, 0.5]))
     shown = choose(scores, value_threshold=0.4)
