@@ -1,6 +1,6 @@
 """Thousands of damaged and hostile files: a message within seconds, and nothing else.
 
-By default 36 foreign files are read through a pipeline and as many damaged results are used;
+By default 20 foreign files are read through a pipeline and as many damaged results are used;
 ``pytest -m slow`` takes 2,000 of each. The examples are drawn alike in every run.
 """
 
@@ -24,7 +24,7 @@ from tests.attacks.fuzzing import (
 )
 from tests.examples import make_all
 
-N_FILES = [pytest.param(36, id="36"), pytest.param(2000, id="2000", marks=pytest.mark.slow)]
+N_FILES = [pytest.param(20, id="20"), pytest.param(2000, id="2000", marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("n_files", N_FILES)
