@@ -43,7 +43,9 @@ class Encoding(Stage):
     stimulus with all its presentations) within each held-out part. Of a time series (responses
     with a ``t_r``) predictions are permuted in blocks, shifted, or turned in phase within each
     stretch of scans; numerics/null_limits.py says where each of them holds, and one that does not
-    is refused. Where none holds, "auto" gives no p-values and says why. Intervals resample units
+    is refused. Where none holds, "auto" gives no p-values and says why. Null scores are widened by
+    the square root of 2 where there are several folds, which train each other's models
+    (numerics/voxel_scores.py). Intervals hold predictions fixed: they resample units
     within each part (of a time series blocks of scans), or the parts themselves where they hold
     fewer than three units.
 

@@ -304,7 +304,8 @@ def draw_colour_bar(figure: Any, scale: ColourScale, top: int) -> None:
                 axes.axvline(at, ymin=-0.15, ymax=1.25, color=shade, lw=line_width, clip_on=False)
         # Above the bar; the threshold one line higher, so that the two never collide.
         lift = 36 if text == "chance" else 62
-        add_text(figure, x, top - lift, f"{text} {value:.3g}", size=7, color=colour, ha="center")
+        written = f"{text} {round(value, 3) + 0.0:g}"
+        add_text(figure, x, top - lift, written, size=7, color=colour, ha="center")
     add_text(figure, width / 2, top + thick + 44, scale.label, size=8.5, ha="center")
 
 

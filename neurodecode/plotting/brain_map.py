@@ -186,15 +186,15 @@ class BrainMap(Stage):
             f"{'' if self.below_threshold == 'fade' else ' or did not pass'}."
         )
         if shown.chance is not None:
-            text.append(f"Chance is {shown.chance:.3g}.")
+            text.append(f"Chance is {round(shown.chance, 3) + 0.0:g}.")
         text += shown.notes
         if "flat" in self.surfaces:
             off = passes & cortex.find_off_map()
             if off.any():
                 elsewhere = "on the other views only" if len(self.surfaces) > 1 else "nowhere"
                 text.append(
-                    f"{off.sum():,} of the vertices that pass lie on cuts of the flat maps or on "
-                    f"the medial wall and are seen {elsewhere}."
+                    f"On cuts of the flat maps or on the medial wall, and seen {elsewhere}: "
+                    f"{off.sum():,} of the vertices that pass."
                 )
         if volume:
             text.append(

@@ -139,7 +139,7 @@ class VolumeMap(Stage):
             (
                 f"{shown.label}. {shown.rule}: {shown.passes.sum():,} of {len(shown.values):,} "
                 "voxels.",
-                *([] if shown.chance is None else [f"Chance is {shown.chance:.3g}."]),
+                *([] if shown.chance is None else [f"Chance is {round(shown.chance, 3) + 0.0:g}."]),
                 *shown.notes,
                 words,
                 "The left of the head is on the left; cuts in millimetres.",

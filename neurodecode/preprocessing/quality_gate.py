@@ -2,7 +2,8 @@
 
 What is measured and its sources are in numerics/quality.py. Limits of 0.5 mm and 1.5 are those of
 fMRIPrep. Put this step before drift is removed, since tSNR needs the mean. Judgement looks at all
-scans, those of test runs, too, though at no stimulus: the file must name that (allow_transductive).
+scans, those of test runs, too, though (but for reliability_min, which favours runs that are easy to
+predict) at no stimulus: the file must name that (allow_transductive).
 """
 
 from __future__ import annotations
@@ -149,6 +150,7 @@ class QualityGate(Stage):
         found = []
         for group in track(list(np.unique(groups)), self.stage):
             rows = np.flatnonzero(groups == group)
+            rows = rows[np.argsort(samples["onset_s"][rows], kind="stable")]
             own = None if parameters is None else parameters[rows]
             found.append(self._measure(responses, rows, own, reliable[int(group)]))
         bad = [run for run in found if run.reasons]

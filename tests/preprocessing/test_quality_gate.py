@@ -128,3 +128,11 @@ def test_motion_of_alice_is_read_and_a_subject_of_zeros_would_not_pass(find_data
         out["responses"], out["motion"]
     )["report"]
     assert "sub-28/ses-01/run-01" in report.html
+
+
+def test_rows_of_a_run_in_another_order_are_judged_in_that_of_time():
+    responses, motion = make_recording()
+    order = np.random.default_rng(1).permutation(3 * N)
+    marked = QualityGate(runs="mark").run(responses, motion)["responses"].samples["censored"]
+    again = QualityGate(runs="mark").run(responses.take(order), motion)["responses"]
+    np.testing.assert_array_equal(again.samples["censored"], marked[order])
