@@ -60,7 +60,7 @@ def test_a_limit_too_low_is_refused():
 @pytest.mark.parametrize(
     ("n", "p", "v", "solver", "decay"),
     [
-        (2000, 100, 3000, "auto", 0),
+        (3000, 100, 6000, "auto", 0),
         # all of them settled in float64
         pytest.param(2000, 300, 2000, "auto", 2, marks=pytest.mark.slow),
         pytest.param(500, 1500, 2000, "kernel", 0, marks=pytest.mark.slow),
