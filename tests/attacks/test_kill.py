@@ -101,7 +101,7 @@ def short(tmp_path_factory):
     return Campaign(FiveSeconds(tmp_path_factory.mktemp("short"), megabytes=8, sleep_s=0.01))
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_killed_run_is_completed_by_the_next(short, workers):
     short.kill(0, workers)
 
