@@ -16,10 +16,10 @@ import numpy as np
 from neurodecode.core.artifacts import Space
 from neurodecode.core.checks import check_known, list_names
 from neurodecode.core.errors import DataError
+from neurodecode.numerics.volume_projection import make_projection
 
 HEMISPHERES = ("left", "right")
 SHAPES = ("inflated", "pial", "white", "flat")
-DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the way from the white to the pial surface
 Mesh = tuple[np.ndarray, np.ndarray]
 
 
@@ -115,23 +115,14 @@ def project_volume(
     """
     for shape in ("white", "pial"):
         check_known(shape, cortex.shapes, what="shape", where=f"mesh {cortex.name}")
-    to_voxels = np.linalg.inv(affine)
-    extent = np.array(volume.shape)
     usable = mask & np.isfinite(volume)
     white, pial = (
         np.concatenate([cortex.meshes[side, shape][0] for side in HEMISPHERES])
         for shape in ("white", "pial")
     )
-    total, count = np.zeros(len(white)), np.zeros(len(white))
-    for depth in DEPTHS:
-        places = white + depth * (pial - white)
-        voxels = np.rint(places @ to_voxels[:3, :3].T + to_voxels[:3, 3]).astype(int)
-        within = ((voxels >= 0) & (voxels < extent)).all(axis=1)
-        at = tuple(np.where(within[:, None], voxels, 0).T)
-        hit = within & usable[at]
-        total += np.where(hit, volume[at], 0)
-        count += hit
-    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    weights = make_projection(white, pial, usable, affine, interpolation="nearest")
+    met = np.diff(weights.indptr) > 0
+    return np.where(met, weights @ volume[usable], np.nan)
 
 
 @cache

@@ -8,11 +8,12 @@ import pytest
 
 from neurodecode.core.artifacts import Space
 from neurodecode.core.errors import DataError
+from neurodecode.numerics.volume_projection import DEPTHS
 from neurodecode.plotting.brain_figure import BrainFigure, Layers, plot_brain
 from neurodecode.plotting.brain_map import BrainMap
 from neurodecode.plotting.brain_panels import Paint, draw_flat, draw_solid, measure_flat
 from neurodecode.plotting.colours import ColourScale
-from neurodecode.plotting.cortex import DEPTHS, load_fsaverage5, project_volume
+from neurodecode.plotting.cortex import load_fsaverage5, project_volume
 from neurodecode.plotting.figures import encode_figure, encode_png
 from neurodecode.plotting.fsaverage5 import HEMISPHERES, N_VERTICES, load_mesh
 from tests.plotting.plotting_data import LEAK, decode, make_map

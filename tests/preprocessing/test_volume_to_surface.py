@@ -25,14 +25,31 @@ def make_volume(n_samples=3, seed=0):
     return Responses(data=data, samples=samples, space=space)
 
 
-def test_nearest_voxels_are_those_of_the_maps():
+def average_nearest(filled):
+    """The mean of the voxels nearest to each vertex, at five depths, one by one."""
+    white, pial = (
+        np.concatenate([load_mesh(side, kind)[0] for side in ("left", "right")])
+        for kind in ("white", "pial")
+    )
+    met = np.full((5, len(white)), np.nan)
+    for row, depth in zip(met, (0.1, 0.3, 0.5, 0.7, 0.9), strict=True):
+        at = np.rint(((white + depth * (pial - white)) - AFFINE[:3, 3]) / 4).astype(int)
+        inside = ((at >= 0) & (at < SHAPE)).all(axis=1)
+        row[inside] = filled[tuple(at[inside].T)]
+    known = np.isfinite(met).sum(axis=0)
+    return np.where(known > 0, np.nansum(met, axis=0) / np.maximum(known, 1), np.nan)
+
+
+def test_nearest_voxels_are_averaged_as_for_maps():
     volume = make_volume()
     made = VolumeToSurface(interpolation="nearest").run(volume)
     mask = np.asarray(volume.space.mask)
     for row, values in zip(made.data, volume.data, strict=True):
         filled = np.full(SHAPE, np.nan)
         filled[mask] = values
-        expected = project_volume(load_fsaverage5(), filled, mask, AFFINE)
+        expected = average_nearest(filled)
+        drawn = project_volume(load_fsaverage5(), filled, mask, AFFINE)
+        np.testing.assert_allclose(drawn, expected, atol=1e-6)
         vertices = np.asarray(made.space.vertices)
         np.testing.assert_array_equal(np.flatnonzero(np.isfinite(expected)), vertices)
         np.testing.assert_allclose(row, expected[vertices], atol=1e-5)
